@@ -1,0 +1,1 @@
+//! The wire: one file an API family, both directions, and the framings they share. No policy.

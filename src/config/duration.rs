@@ -1,0 +1,1 @@
+//! Durations and sizes as people write them: `30s`, `10m`, `64KiB`.

@@ -1,0 +1,1 @@
+//! JSON into a `Policy`, or every problem at once.

@@ -1,0 +1,3 @@
+//! What operators see: every metric name in one table, the audit line.
+
+pub mod metric;
