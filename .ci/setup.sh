@@ -121,7 +121,7 @@ setup_node() {
   if stamped wasm-bindgen "$version" && [ -x "$TOOLS/bin/wasm-bindgen-test-runner" ]; then return; fi
   major=$(node -p 'process.versions.node.split(".")[0]')
   [ "$major" -ge 18 ] || die "Node.js is version $major; the tests need 18 or later: https://nodejs.org or your package manager"
-  say "building wasm-bindgen-cli $version, which runs tests under Node (about two minutes, once)"
+  say "building wasm-bindgen-cli $version, which runs tests under Node (two minutes or more, once)"
   quietly wasm-bindgen-build install_wasm_bindgen "$version" ||
     die "wasm-bindgen-cli does not build; is there a network? By hand: cargo install --root .tools --version =$version wasm-bindgen-cli"
   rm -rf "$TOOLS/build"
