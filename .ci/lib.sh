@@ -35,6 +35,7 @@ wasm_cargo() {
     local flags=""
     [ "$target" = wasm32-wasip1 ] && flags="-L native=/usr/lib/wasm32-wasi"
     CARGO_TARGET_DIR=$ROOT/target/debian RUSTFLAGS=$flags RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 \
+      CARGO_TARGET_WASM32_WASIP1_LINKER=wasm-ld-22 CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld-22 \
       /usr/bin/cargo "$subcommand" -Z build-std=std,panic_abort --target "$target" "$@"
   else
     cargo "$subcommand" --target "$target" "$@"
