@@ -46,5 +46,4 @@ pub const FIRST_TOKEN: Metric = histogram("gen_ai_server_time_to_first_token", "
 pub const PER_TOKEN: Metric = histogram("gen_ai_server_time_per_output_token", "microseconds per output token");
 
 /// Every metric Weir writes.
-pub const ALL: [Metric; 9] =
-    [REQUESTS, COST, FALLBACKS, REJECTED, ESTIMATED, TOKENS, DURATION, FIRST_TOKEN, PER_TOKEN];
+pub const ALL: [Metric; 9] = [REQUESTS, COST, FALLBACKS, REJECTED, ESTIMATED, TOKENS, DURATION, FIRST_TOKEN, PER_TOKEN];
