@@ -1,1 +1,5 @@
 //! The wire: one file an API family, both directions, and the framings they share. No policy.
+
+pub mod json;
+pub mod openai;
+pub mod token;
