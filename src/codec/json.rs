@@ -239,6 +239,11 @@ impl<'a> Scanner<'a> {
         Ok(start..self.at)
     }
 
+    /// Skips one value of any kind, checking its structure.
+    pub fn pass(&mut self) -> Result<(), Malformed> {
+        self.skip().map(|_| ())
+    }
+
     /// The bytes of a span.
     pub fn slice(&self, span: Range<usize>) -> &'a [u8] {
         self.bytes.get(span).unwrap_or_default()

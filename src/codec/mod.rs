@@ -2,4 +2,5 @@
 
 pub mod json;
 pub mod openai;
+pub mod sse;
 pub mod token;

@@ -46,7 +46,7 @@ pub fn decode_head(body: &[u8], endpoint: Endpoint) -> Result<Head, Malformed> {
                     what,
                 });
             }
-            return scanner.skip().map(|_| ());
+            return scanner.pass();
         };
         let bit = 1 << member as u32;
         if seen & bit != 0 {
@@ -146,7 +146,7 @@ impl Reader {
     /// A value of the wrong shape: refused where the shape is known, skipped at endpoints that are not modelled.
     fn misshapen(&self, scanner: &mut Scanner<'_>, member: Member) -> Read {
         if self.endpoint == Endpoint::Other {
-            scanner.skip().map(|_| ())
+            scanner.pass()
         } else {
             Err(scanner.malformed(member.misshapen()))
         }
@@ -177,10 +177,10 @@ impl Reader {
         let mut seen = false;
         let mut asked = false;
         match first {
-            b'n' => scanner.skip().map(|_| ())?,
+            b'n' => scanner.pass()?,
             b'{' => scanner.object(|scanner, key| {
                 if !key.is("include_usage") {
-                    return scanner.skip().map(|_| ());
+                    return scanner.pass();
                 }
                 if seen {
                     return Err(Malformed {
@@ -262,7 +262,7 @@ impl Reader {
                 part.name(scanner.string_or_skip()?);
                 Ok(())
             }
-            _ => scanner.skip().map(|_| ()),
+            _ => scanner.pass(),
         })?;
         // Items of the responses API may be parts that stand where a message would.
         self.part_kind(&part);
@@ -276,9 +276,9 @@ impl Reader {
             b'[' => scanner.array(|scanner| match scanner.peek()? {
                 b'{' => self.part(scanner),
                 b'"' => self.plain_text(scanner),
-                _ => scanner.skip().map(|_| ()),
+                _ => scanner.pass(),
             }),
-            _ => scanner.skip().map(|_| ()),
+            _ => scanner.pass(),
         }
     }
 
@@ -298,7 +298,7 @@ impl Reader {
                 b"video_url" => kind.video = true,
                 _ => {}
             }
-            scanner.skip().map(|_| ())
+            scanner.pass()
         })?;
         self.part_kind(&kind);
         Ok(())
@@ -344,7 +344,7 @@ impl Reader {
         let mut need = Capability::Tools;
         scanner.object(|scanner, key| {
             if !key.is("type") {
-                return scanner.skip().map(|_| ());
+                return scanner.pass();
             }
             if let Some(kind) = scanner.string_or_skip()? {
                 let kind = kind.bytes();
@@ -371,9 +371,9 @@ impl Reader {
             }
             b'{' => {
                 self.head.needs.insert(Capability::ToolChoice);
-                scanner.skip().map(|_| ())
+                scanner.pass()
             }
-            b'n' => scanner.skip().map(|_| ()),
+            b'n' => scanner.pass(),
             _ => self.misshapen(scanner, member),
         }
     }
@@ -399,7 +399,7 @@ impl Reader {
                 }
                 return Ok(());
             }
-            scanner.skip().map(|_| ())
+            scanner.pass()
         })?;
         self.add(count(scanner.slice(start..scanner.offset())));
         Ok(())
@@ -408,13 +408,13 @@ impl Reader {
     /// The responses API's `text`, which holds an output format.
     fn text_options(&mut self, scanner: &mut Scanner<'_>) -> Read {
         if self.endpoint != Endpoint::Other || scanner.peek()? != b'{' {
-            return scanner.skip().map(|_| ());
+            return scanner.pass();
         }
         scanner.object(|scanner, key| {
             if key.is("format") && scanner.peek()? == b'{' {
                 return self.format(scanner);
             }
-            scanner.skip().map(|_| ())
+            scanner.pass()
         })
     }
 
@@ -444,7 +444,7 @@ impl Reader {
                 }
                 Ok(())
             }
-            b'n' => scanner.skip().map(|_| ()),
+            b'n' => scanner.pass(),
             _ => self.misshapen(scanner, member),
         }
     }
@@ -452,11 +452,11 @@ impl Reader {
     /// The `reasoning` object of the responses API and of OpenRouter's chat completions.
     fn reasoning(&mut self, scanner: &mut Scanner<'_>) -> Read {
         if scanner.peek()? != b'{' {
-            return scanner.skip().map(|_| ());
+            return scanner.pass();
         }
         scanner.object(|scanner, key| {
             if !key.is("effort") {
-                return scanner.skip().map(|_| ());
+                return scanner.pass();
             }
             if scanner.string_or_skip()?.is_some_and(|effort| !effort.is("none")) {
                 self.head.needs.insert(Capability::Reasoning);
@@ -469,9 +469,9 @@ impl Reader {
         match scanner.peek()? {
             b'{' => {
                 self.head.needs.insert(Capability::WebSearch);
-                scanner.skip().map(|_| ())
+                scanner.pass()
             }
-            b'n' => scanner.skip().map(|_| ()),
+            b'n' => scanner.pass(),
             _ => self.misshapen(scanner, member),
         }
     }
@@ -510,7 +510,7 @@ impl Reader {
                 Ok(())
             }
             _ if self.endpoint == Endpoint::Embeddings => self.misshapen(scanner, member),
-            _ => scanner.skip().map(|_| ()),
+            _ => scanner.pass(),
         }
     }
 

@@ -3,4 +3,5 @@
 pub mod error;
 pub mod head;
 pub mod splice;
+pub mod stream;
 pub mod usage;

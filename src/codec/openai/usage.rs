@@ -37,7 +37,7 @@ pub(super) fn read_usage(scanner: &mut Scanner<'_>) -> Result<Option<Usage>, Mal
                     match key.bytes().as_ref() {
                         b"cached_tokens" => cached = cached.max(scanner.whole_or_skip()?),
                         b"cache_write_tokens" => cache_write = scanner.whole_or_skip()?,
-                        _ => drop(scanner.skip()?),
+                        _ => scanner.pass()?,
                     }
                     Ok(())
                 })?;
@@ -46,12 +46,12 @@ pub(super) fn read_usage(scanner: &mut Scanner<'_>) -> Result<Option<Usage>, Mal
                 scanner.object(|scanner, key| {
                     match key.bytes().as_ref() {
                         b"reasoning_tokens" => reasoning = scanner.whole_or_skip()?,
-                        _ => drop(scanner.skip()?),
+                        _ => scanner.pass()?,
                     }
                     Ok(())
                 })?;
             }
-            _ => drop(scanner.skip()?),
+            _ => scanner.pass()?,
         }
         Ok(())
     })?;
