@@ -103,10 +103,7 @@ impl Prices {
     /// Of a usage that contradicts itself (more cached than input), every part that is named is paid for.
     pub fn cost(&self, usage: &Usage, at: Timestamp) -> Money {
         let price = self.effective(usage.input, at);
-        let named = usage
-            .cache_read
-            .saturating_add(usage.cache_write)
-            .saturating_add(usage.cache_write_1h);
+        let named = usage.cache_read.saturating_add(usage.cache_write).saturating_add(usage.cache_write_1h);
         let write = price.cache_write.unwrap_or(price.input);
         price
             .input
@@ -129,27 +126,10 @@ impl Prices {
             cache_write_1h: self.cache_write_1h,
             reasoning: self.reasoning,
         };
-        let change = self
-            .changes
-            .iter()
-            .rev()
-            .find(|change| change.from <= at)
-            .map(|change| &change.rate);
-        let quiet = self
-            .off_peak
-            .as_ref()
-            .filter(|off_peak| off_peak.holds(at))
-            .map(|off_peak| &off_peak.rate);
-        let tier = self
-            .tiers
-            .iter()
-            .rev()
-            .find(|tier| tier.above_input_tokens < input_tokens)
-            .map(|tier| &tier.rate);
-        [change, quiet, tier]
-            .into_iter()
-            .flatten()
-            .fold(list, Effective::replaced_by)
+        let change = self.changes.iter().rev().find(|change| change.from <= at).map(|change| &change.rate);
+        let quiet = self.off_peak.as_ref().filter(|off_peak| off_peak.holds(at)).map(|off_peak| &off_peak.rate);
+        let tier = self.tiers.iter().rev().find(|tier| tier.above_input_tokens < input_tokens).map(|tier| &tier.rate);
+        [change, quiet, tier].into_iter().flatten().fold(list, Effective::replaced_by)
     }
 }
 
@@ -216,11 +196,7 @@ mod tests {
     }
 
     fn list(input: f64, output: f64) -> Prices {
-        Prices {
-            input: usd(input),
-            output: usd(output),
-            ..Prices::default()
-        }
+        Prices { input: usd(input), output: usd(output), ..Prices::default() }
     }
 
     fn micros(prices: &Prices, usage: &Usage) -> u64 {
@@ -229,16 +205,8 @@ mod tests {
 
     #[test]
     fn cached_input_costs_the_read_price_and_the_rest_the_input_price() {
-        let openai = Prices {
-            cache_read: Some(usd(0.125)),
-            ..list(1.25, 10.0)
-        };
-        let usage = Usage {
-            input: 10_000,
-            cache_read: 8_000,
-            output: 500,
-            ..Usage::default()
-        };
+        let openai = Prices { cache_read: Some(usd(0.125)), ..list(1.25, 10.0) };
+        let usage = Usage { input: 10_000, cache_read: 8_000, output: 500, ..Usage::default() };
         assert_eq!(micros(&openai, &usage), 2_500 + 1_000 + 5_000);
     }
 
@@ -273,77 +241,38 @@ mod tests {
             ..Usage::default()
         };
         assert_eq!(micros(&list(1e6, 1e6), &usage), 11_000_000);
-        let write = Prices {
-            cache_write: Some(usd(2e6)),
-            ..list(1e6, 0.0)
-        };
-        assert_eq!(
-            micros(&write, &usage),
-            11_000_000,
-            "the one-hour write costs what a write costs"
-        );
+        let write = Prices { cache_write: Some(usd(2e6)), ..list(1e6, 0.0) };
+        assert_eq!(micros(&write, &usage), 11_000_000, "the one-hour write costs what a write costs");
     }
 
     #[test]
     fn a_reasoning_price_is_for_the_reasoning_part_of_the_output() {
-        let prices = Prices {
-            reasoning: Some(usd(3.0)),
-            ..list(2.0, 8.0)
-        };
-        let usage = Usage {
-            output: 1_000,
-            reasoning: 600,
-            ..Usage::default()
-        };
+        let prices = Prices { reasoning: Some(usd(3.0)), ..list(2.0, 8.0) };
+        let usage = Usage { output: 1_000, reasoning: 600, ..Usage::default() };
         assert_eq!(micros(&prices, &usage), 400 * 8 + 600 * 3);
     }
 
     #[test]
     fn embeddings_cost_their_input_and_are_rounded_up_once() {
         let prices = list(0.02, 0.0);
-        let usage = Usage {
-            input: 101,
-            ..Usage::default()
-        };
+        let usage = Usage { input: 101, ..Usage::default() };
         assert_eq!(micros(&prices, &usage), 3);
         assert_eq!(micros(&prices, &Usage::default()), 0);
     }
 
     #[test]
     fn the_highest_tier_below_the_input_prices_the_whole_request() {
-        let rate = |input, output| Rate {
-            input: usd(input),
-            output: usd(output),
-            ..Rate::default()
-        };
+        let rate = |input, output| Rate { input: usd(input), output: usd(output), ..Rate::default() };
         let prices = Prices {
             tiers: vec![
-                Tier {
-                    above_input_tokens: 200_000,
-                    rate: rate(2.5, 15.0),
-                },
-                Tier {
-                    above_input_tokens: 500_000,
-                    rate: rate(5.0, 30.0),
-                },
+                Tier { above_input_tokens: 200_000, rate: rate(2.5, 15.0) },
+                Tier { above_input_tokens: 500_000, rate: rate(5.0, 30.0) },
             ],
             ..list(1.25, 10.0)
         };
-        for (input, cost) in [
-            (200_000, 250_010),
-            (200_001, 500_018),
-            (500_000, 1_250_015),
-            (1_000_000, 5_000_030),
-        ] {
+        for (input, cost) in [(200_000, 250_010), (200_001, 500_018), (500_000, 1_250_015), (1_000_000, 5_000_030)] {
             assert_eq!(
-                micros(
-                    &prices,
-                    &Usage {
-                        input,
-                        output: 1,
-                        ..Usage::default()
-                    }
-                ),
+                micros(&prices, &Usage { input, output: 1, ..Usage::default() }),
                 cost,
                 "{input} tokens of input"
             );
@@ -359,49 +288,15 @@ mod tests {
             reasoning: Some(usd(10.0)),
             tiers: vec![Tier {
                 above_input_tokens: 0,
-                rate: Rate {
-                    input: usd(6.0),
-                    output: usd(22.5),
-                    cache_write: Some(usd(8.0)),
-                    ..Rate::default()
-                },
+                rate: Rate { input: usd(6.0), output: usd(22.5), cache_write: Some(usd(8.0)), ..Rate::default() },
             }],
             ..list(3.0, 15.0)
         };
         let only = |usage: Usage| micros(&prices, &usage);
-        assert_eq!(
-            only(Usage {
-                input: 1_000,
-                cache_read: 1_000,
-                ..Usage::default()
-            }),
-            600
-        );
-        assert_eq!(
-            only(Usage {
-                input: 1_000,
-                cache_write: 1_000,
-                ..Usage::default()
-            }),
-            8_000
-        );
-        assert_eq!(
-            only(Usage {
-                input: 1_000,
-                cache_write_1h: 1_000,
-                ..Usage::default()
-            }),
-            12_000
-        );
-        assert_eq!(
-            only(Usage {
-                input: 1,
-                output: 1_000,
-                reasoning: 1_000,
-                ..Usage::default()
-            }),
-            15_006
-        );
+        assert_eq!(only(Usage { input: 1_000, cache_read: 1_000, ..Usage::default() }), 600);
+        assert_eq!(only(Usage { input: 1_000, cache_write: 1_000, ..Usage::default() }), 8_000);
+        assert_eq!(only(Usage { input: 1_000, cache_write_1h: 1_000, ..Usage::default() }), 12_000);
+        assert_eq!(only(Usage { input: 1, output: 1_000, reasoning: 1_000, ..Usage::default() }), 15_006);
     }
 
     #[test]
@@ -409,60 +304,29 @@ mod tests {
         let prices = Prices {
             changes: vec![PriceChange {
                 from: Timestamp::from_secs(1_000),
-                rate: Rate {
-                    input: usd(4.0),
-                    output: usd(20.0),
-                    cache_read: Some(usd(0.2)),
-                    cache_write: None,
-                },
+                rate: Rate { input: usd(4.0), output: usd(20.0), cache_read: Some(usd(0.2)), cache_write: None },
             }],
             cache_read: Some(usd(0.1)),
             ..list(2.0, 10.0)
         };
-        let usage = Usage {
-            input: 2_000,
-            cache_read: 1_000,
-            output: 100,
-            ..Usage::default()
-        };
-        assert_eq!(
-            prices.cost(&usage, Timestamp::from_secs(999)),
-            Money::from_micros(2_000 + 100 + 1_000)
-        );
-        assert_eq!(
-            prices.cost(&usage, Timestamp::from_secs(1_000)),
-            Money::from_micros(4_000 + 200 + 2_000)
-        );
+        let usage = Usage { input: 2_000, cache_read: 1_000, output: 100, ..Usage::default() };
+        assert_eq!(prices.cost(&usage, Timestamp::from_secs(999)), Money::from_micros(2_000 + 100 + 1_000));
+        assert_eq!(prices.cost(&usage, Timestamp::from_secs(1_000)), Money::from_micros(4_000 + 200 + 2_000));
     }
 
     #[test]
     fn quiet_hours_are_cheaper_on_their_days() {
         let prices = Prices {
             off_peak: Some(OffPeak {
-                rate: Rate {
-                    input: usd(0.5),
-                    output: usd(1.0),
-                    ..Rate::default()
-                },
+                rate: Rate { input: usd(0.5), output: usd(1.0), ..Rate::default() },
                 windows: vec![
-                    Window {
-                        days: 0b001_1111,
-                        from_minute: 600,
-                        to_minute: 1440,
-                    },
-                    Window {
-                        days: 0b110_0000,
-                        from_minute: 0,
-                        to_minute: 1440,
-                    },
+                    Window { days: 0b001_1111, from_minute: 600, to_minute: 1440 },
+                    Window { days: 0b110_0000, from_minute: 0, to_minute: 1440 },
                 ],
             }),
             ..list(1.0, 2.0)
         };
-        let usage = Usage {
-            input: 1_000,
-            ..Usage::default()
-        };
+        let usage = Usage { input: 1_000, ..Usage::default() };
         // 1970-01-05 was a Monday, 1970-01-10 a Saturday.
         let moment =
             |day: u64, hour: u64, minute: u64| Timestamp::from_secs((day - 1) * 86_400 + hour * 3_600 + minute * 60);
@@ -481,17 +345,8 @@ mod tests {
 
     #[test]
     fn a_usage_that_contradicts_itself_pays_for_what_it_names() {
-        let prices = Prices {
-            cache_read: Some(usd(0.1)),
-            ..list(1.0, 2.0)
-        };
-        let usage = Usage {
-            input: 10,
-            cache_read: 1_000,
-            output: 1,
-            reasoning: 1_000,
-            ..Usage::default()
-        };
+        let prices = Prices { cache_read: Some(usd(0.1)), ..list(1.0, 2.0) };
+        let usage = Usage { input: 10, cache_read: 1_000, output: 1, reasoning: 1_000, ..Usage::default() };
         assert_eq!(micros(&prices, &usage), 100 + 2_000);
         let vast = Usage {
             input: u64::MAX,
@@ -507,19 +362,10 @@ mod tests {
 
     #[test]
     fn a_written_price_is_the_list_price() {
-        let written = WrittenPrice {
-            input: usd(0.1),
-            output: usd(0.3),
-            cache_read: Some(usd(0.02)),
-            cache_write: None,
-        };
+        let written =
+            WrittenPrice { input: usd(0.1), output: usd(0.3), cache_read: Some(usd(0.02)), cache_write: None };
         let prices = Prices::from_written(&written);
-        let usage = Usage {
-            input: 2_000_000,
-            cache_read: 1_000_000,
-            output: 1_000_000,
-            ..Usage::default()
-        };
+        let usage = Usage { input: 2_000_000, cache_read: 1_000_000, output: 1_000_000, ..Usage::default() };
         assert_eq!(micros(&prices, &usage), 100_000 + 20_000 + 300_000);
     }
 }

@@ -29,11 +29,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<ExitCode, String> {
     let models = select(args)?;
     let mut out = BufWriter::new(io::stdout().lock());
-    let written = if args.json {
-        write_json(&mut out, &models)
-    } else {
-        write_table(&mut out, &models)
-    };
+    let written = if args.json { write_json(&mut out, &models) } else { write_table(&mut out, &models) };
     match written.and_then(|()| out.flush()) {
         // Who reads has seen enough, as `head` does.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
@@ -44,11 +40,7 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
 
 /// The models asked for; an error when there are none.
 fn select(args: &Args) -> Result<Vec<ModelFacts>, String> {
-    if let Some(provider) = args
-        .provider
-        .as_deref()
-        .filter(|provider| !catalog::has_provider(provider))
-    {
+    if let Some(provider) = args.provider.as_deref().filter(|provider| !catalog::has_provider(provider)) {
         let hint = match catalog::nearest_provider(provider) {
             Some(near) => format!("did you mean \"{near}\"?"),
             None => format!("it has {}", catalog::providers().collect::<Vec<_>>().join(", ")),
@@ -57,23 +49,12 @@ fn select(args: &Args) -> Result<Vec<ModelFacts>, String> {
     }
     let query = args.query.as_deref().unwrap_or_default().to_ascii_lowercase();
     let models: Vec<_> = catalog::all()
-        .filter(|facts| {
-            args.provider
-                .as_deref()
-                .is_none_or(|provider| facts.provider == provider)
-        })
+        .filter(|facts| args.provider.as_deref().is_none_or(|provider| facts.provider == provider))
         .filter(|facts| full_name(facts).to_ascii_lowercase().contains(&query))
         .collect();
     if models.is_empty() {
-        let whom = args
-            .provider
-            .as_deref()
-            .map(|provider| format!(" of {provider}"))
-            .unwrap_or_default();
-        return Err(format!(
-            "no model{whom} matches \"{}\"",
-            args.query.as_deref().unwrap_or_default()
-        ));
+        let whom = args.provider.as_deref().map(|provider| format!(" of {provider}")).unwrap_or_default();
+        return Err(format!("no model{whom} matches \"{}\"", args.query.as_deref().unwrap_or_default()));
     }
     Ok(models)
 }
@@ -83,21 +64,14 @@ fn full_name(facts: &ModelFacts) -> String {
 }
 
 fn write_table(out: &mut impl Write, models: &[ModelFacts]) -> io::Result<()> {
-    let names = models
-        .iter()
-        .map(|facts| full_name(facts).len())
-        .filter(|length| *length <= WIDEST_NAME);
+    let names = models.iter().map(|facts| full_name(facts).len()).filter(|length| *length <= WIDEST_NAME);
     let width = names.max().unwrap_or(0).max("PROVIDER/MODEL".len());
     let row = |out: &mut dyn Write, name: &str, cells: [&str; 6]| {
         let [context, output, input, answer, read, capabilities] = cells;
         let line = format!("{name:<width$} {context:>10} {output:>9} {input:>8} {answer:>8} {read:>8}  {capabilities}");
         writeln!(out, "{}", line.trim_end())
     };
-    row(
-        out,
-        "PROVIDER/MODEL",
-        ["CONTEXT", "MAX OUT", "IN", "OUT", "CACHED", "CAN"],
-    )?;
+    row(out, "PROVIDER/MODEL", ["CONTEXT", "MAX OUT", "IN", "OUT", "CACHED", "CAN"])?;
     for facts in models {
         let name = full_name(facts);
         let name = if name.len() > width {
@@ -121,10 +95,7 @@ fn write_table(out: &mut impl Write, models: &[ModelFacts]) -> io::Result<()> {
             ],
         )?;
     }
-    let legend: Vec<_> = Capability::ALL
-        .iter()
-        .map(|one| format!("{} {}", letter(*one), one.name()))
-        .collect();
+    let legend: Vec<_> = Capability::ALL.iter().map(|one| format!("{} {}", letter(*one), one.name())).collect();
     let (first, second) = legend.split_at(legend.len() / 2);
     writeln!(
         out,
@@ -144,7 +115,7 @@ fn count(tokens: Option<u64>) -> String {
     let digits = tokens.to_string();
     let mut grouped = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);
@@ -162,10 +133,7 @@ fn usd(price: Option<TokenPrice>) -> String {
 }
 
 fn letters(capabilities: Capabilities) -> String {
-    Capability::ALL
-        .into_iter()
-        .map(|one| if capabilities.has(one) { letter(one) } else { '.' })
-        .collect()
+    Capability::ALL.into_iter().map(|one| if capabilities.has(one) { letter(one) } else { '.' }).collect()
 }
 
 fn letter(capability: Capability) -> char {
@@ -225,21 +193,12 @@ fn prices_json(prices: &Prices) -> Value {
         ("cache_write_1h".to_owned(), json!(prices.cache_write_1h.map(number))),
         ("reasoning".to_owned(), json!(prices.reasoning.map(number))),
     ]);
-    let tiers = prices
-        .tiers
-        .iter()
-        .map(|tier| with(&tier.rate, "above_input_tokens", json!(tier.above_input_tokens)));
-    let changes = prices
-        .changes
-        .iter()
-        .map(|change| with(&change.rate, "from", json!(date(change.from.secs()))));
+    let tiers = prices.tiers.iter().map(|tier| with(&tier.rate, "above_input_tokens", json!(tier.above_input_tokens)));
+    let changes = prices.changes.iter().map(|change| with(&change.rate, "from", json!(date(change.from.secs()))));
     all.extend([
         ("tiers".to_owned(), tiers.collect()),
         ("changes".to_owned(), changes.collect()),
-        (
-            "off_peak".to_owned(),
-            json!(prices.off_peak.as_ref().map(off_peak_json)),
-        ),
+        ("off_peak".to_owned(), json!(prices.off_peak.as_ref().map(off_peak_json))),
     ]);
     Value::Object(all)
 }
@@ -301,11 +260,7 @@ mod tests {
     use super::{Args, count, date, letter, select, usd, write_json, write_table};
 
     fn ask(query: &str, provider: Option<&str>) -> Args {
-        Args {
-            query: Some(query.to_owned()),
-            provider: provider.map(str::to_owned),
-            json: false,
-        }
+        Args { query: Some(query.to_owned()), provider: provider.map(str::to_owned), json: false }
     }
 
     fn table(args: &Args) -> String {
@@ -326,44 +281,25 @@ mod tests {
     #[test]
     fn a_query_matches_any_part_of_the_name_in_any_case() {
         let models = select(&ask("OpenAI/GPT-5-MINI", None)).unwrap();
-        assert!(
-            models
-                .iter()
-                .any(|facts| (facts.provider, facts.model) == ("openai", "gpt-5-mini"))
-        );
-        assert!(
-            models
-                .iter()
-                .all(|facts| super::full_name(facts).to_lowercase().contains("openai/gpt-5-mini"))
-        );
+        assert!(models.iter().any(|facts| (facts.provider, facts.model) == ("openai", "gpt-5-mini")));
+        assert!(models.iter().all(|facts| super::full_name(facts).to_lowercase().contains("openai/gpt-5-mini")));
         let models = select(&ask("gpt", Some("azure"))).unwrap();
         assert!(models.iter().all(|facts| facts.provider == "azure"));
     }
 
     #[test]
     fn what_nobody_has_is_an_error_with_a_way_out() {
-        assert_eq!(
-            select(&ask("no-such", None)).unwrap_err(),
-            "no model matches \"no-such\""
-        );
-        assert_eq!(
-            select(&ask("no-such", Some("xai"))).unwrap_err(),
-            "no model of xai matches \"no-such\""
-        );
+        assert_eq!(select(&ask("no-such", None)).unwrap_err(), "no model matches \"no-such\"");
+        assert_eq!(select(&ask("no-such", Some("xai"))).unwrap_err(), "no model of xai matches \"no-such\"");
         let error = select(&ask("", Some("opneai"))).unwrap_err();
-        assert_eq!(
-            error,
-            "no provider \"opneai\" in the catalogue; did you mean \"openai\"?"
-        );
+        assert_eq!(error, "no provider \"opneai\" in the catalogue; did you mean \"openai\"?");
     }
 
     #[test]
     fn json_is_one_document_of_every_model() {
         let mut out = Vec::new();
         write_json(&mut out, &select(&ask("", None)).unwrap()).unwrap();
-        let Value::Array(models) = serde_json::from_slice(&out).unwrap() else {
-            panic!("not a list")
-        };
+        let Value::Array(models) = serde_json::from_slice(&out).unwrap() else { panic!("not a list") };
         assert_eq!(models.len(), 2_511);
         let argon = models.iter().find(|model| model["model"] == "gemini-4-argon").unwrap();
         assert_eq!(argon["usd_per_mtok"]["changes"][0]["from"], "2026-12-01");
@@ -375,21 +311,14 @@ mod tests {
         assert_eq!(count(Some(1_048_576)), "1,048,576");
         assert_eq!(count(Some(999)), "999");
         assert_eq!(count(None), "-");
-        for (picos, written) in [
-            (1_250_000, "1.25"),
-            (75_000, "0.075"),
-            (0, "0.00"),
-            (360_000_000, "360.00"),
-            (1, "0.000001"),
-        ] {
+        for (picos, written) in
+            [(1_250_000, "1.25"), (75_000, "0.075"), (0, "0.00"), (360_000_000, "360.00"), (1, "0.000001")]
+        {
             assert_eq!(usd(Some(TokenPrice::from_picos(picos))), written);
         }
-        for (day, written) in [
-            (0, "1970-01-01"),
-            (11_016, "2000-02-29"),
-            (20_454, "2026-01-01"),
-            (20_818, "2026-12-31"),
-        ] {
+        for (day, written) in
+            [(0, "1970-01-01"), (11_016, "2000-02-29"), (20_454, "2026-01-01"), (20_818, "2026-12-31")]
+        {
             assert_eq!(date(day * 86_400), written);
         }
     }

@@ -41,12 +41,7 @@ fn main() -> Result<()> {
     let root = env::var("CARGO_MANIFEST_DIR")?;
     let catalogue: Value =
         serde_json::from_slice(&fs::read(Path::new(&root).join("src/policy/catalog/catalogue.json"))?)?;
-    let sections = compact(
-        catalogue
-            .get("models")
-            .and_then(Value::as_array)
-            .ok_or("no list of models")?,
-    )?;
+    let sections = compact(catalogue.get("models").and_then(Value::as_array).ok_or("no list of models")?)?;
     let target = env::var("OUT_DIR")?;
     for (name, bytes) in [
         ("names", sections.names.as_bytes()),
@@ -76,13 +71,8 @@ fn compact(models: &[Value]) -> Result<Sections> {
             return Err(format!("{provider}/{name} is there twice").into());
         }
     }
-    let all_names = by_provider
-        .iter()
-        .flat_map(|(provider, models)| models.keys().chain([provider]).copied());
-    let mut sections = Sections {
-        names: overlaid(all_names.collect()),
-        ..Sections::default()
-    };
+    let all_names = by_provider.iter().flat_map(|(provider, models)| models.keys().chain([provider]).copied());
+    let mut sections = Sections { names: overlaid(all_names.collect()), ..Sections::default() };
     let mut first = 0;
     for (provider, models) in &by_provider {
         put_name(&mut sections.providers, &sections.names, provider)?;
@@ -173,10 +163,8 @@ fn trait_bits(model: &Object) -> Result<u64> {
 }
 
 fn prices(model: &Object) -> Result<Vec<u8>> {
-    let (Some(input), Some(output)) = (
-        picos(model, "input_usd_per_mtok")?,
-        picos(model, "output_usd_per_mtok")?,
-    ) else {
+    let (Some(input), Some(output)) = (picos(model, "input_usd_per_mtok")?, picos(model, "output_usd_per_mtok")?)
+    else {
         return Ok(vec![0]);
     };
     let mut flags = layout::PRICED;
@@ -253,14 +241,8 @@ fn put_rate(record: &mut Vec<u8>, rate: &Object) -> Result<()> {
     if let Some(other) = rate.keys().find(|key| !KNOWN.contains(&key.as_str())) {
         return Err(format!("unknown member {other:?} of a price").into());
     }
-    put_number(
-        record,
-        picos(rate, "input_usd_per_mtok")?.ok_or("a tier, change or off-peak price without input")?,
-    );
-    put_number(
-        record,
-        picos(rate, "output_usd_per_mtok")?.ok_or("a tier, change or off-peak price without output")?,
-    );
+    put_number(record, picos(rate, "input_usd_per_mtok")?.ok_or("a tier, change or off-peak price without input")?);
+    put_number(record, picos(rate, "output_usd_per_mtok")?.ok_or("a tier, change or off-peak price without output")?);
     put_optional(record, picos(rate, "cache_read_usd_per_mtok")?);
     put_optional(record, picos(rate, "cache_write_usd_per_mtok")?);
     Ok(())
@@ -269,22 +251,11 @@ fn put_rate(record: &mut Vec<u8>, rate: &Object) -> Result<()> {
 fn put_off_peak(record: &mut Vec<u8>, off_peak: &Object) -> Result<()> {
     put_rate(record, off_peak)?;
     let mut windows = Vec::new();
-    for window in off_peak
-        .get("windows")
-        .and_then(Value::as_array)
-        .ok_or("off_peak without windows")?
-    {
+    for window in off_peak.get("windows").and_then(Value::as_array).ok_or("off_peak without windows")? {
         let window = window.as_object().ok_or("an off-peak window is not an object")?;
         let mut days = 0;
-        for day in window
-            .get("weekdays")
-            .and_then(Value::as_array)
-            .ok_or("an off-peak window without weekdays")?
-        {
-            let day = day
-                .as_u64()
-                .filter(|day| (1..=7).contains(day))
-                .ok_or("a weekday is not 1 to 7")?;
+        for day in window.get("weekdays").and_then(Value::as_array).ok_or("an off-peak window without weekdays")? {
+            let day = day.as_u64().filter(|day| (1..=7).contains(day)).ok_or("a weekday is not 1 to 7")?;
             days |= 1 << (day - 1);
         }
         let spans = match window.get("hours_utc") {
@@ -292,9 +263,7 @@ fn put_off_peak(record: &mut Vec<u8>, off_peak: &Object) -> Result<()> {
             _ => texts(window, "hours_utc")?,
         };
         for span in spans {
-            let (from, to) = span
-                .split_once('-')
-                .ok_or_else(|| format!("hours {span:?} are not a span"))?;
+            let (from, to) = span.split_once('-').ok_or_else(|| format!("hours {span:?} are not a span"))?;
             let (from, to) = (minute(from)?, minute(to)?);
             let to = if to == 0 { 1440 } else { to };
             if from >= to {
@@ -309,10 +278,7 @@ fn put_off_peak(record: &mut Vec<u8>, off_peak: &Object) -> Result<()> {
 }
 
 fn text<'a>(object: &'a Object, field: &str) -> Result<&'a str> {
-    object
-        .get(field)
-        .and_then(Value::as_str)
-        .ok_or_else(|| format!("{field} is not a text").into())
+    object.get(field).and_then(Value::as_str).ok_or_else(|| format!("{field} is not a text").into())
 }
 
 /// A list of texts; empty when absent.
@@ -320,19 +286,16 @@ fn texts<'a>(object: &'a Object, field: &str) -> Result<Vec<&'a str>> {
     let Some(list) = object.get(field) else {
         return Ok(Vec::new());
     };
-    let texts = list
-        .as_array()
-        .and_then(|list| list.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
+    let texts = list.as_array().and_then(|list| list.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
     texts.ok_or_else(|| format!("{field} is not a list of texts").into())
 }
 
 fn tokens(object: &Object, field: &str) -> Result<Option<u64>> {
     match object.get(field) {
         None | Some(Value::Null) => Ok(None),
-        Some(value) => value
-            .as_u64()
-            .map(Some)
-            .ok_or_else(|| format!("{field} {value} is not a count of tokens").into()),
+        Some(value) => {
+            value.as_u64().map(Some).ok_or_else(|| format!("{field} {value} is not a count of tokens").into())
+        }
     }
 }
 
@@ -341,10 +304,7 @@ fn picos(object: &Object, field: &str) -> Result<Option<u64>> {
     let Some(value) = object.get(field).filter(|value| !value.is_null()) else {
         return Ok(None);
     };
-    let picos = value
-        .as_f64()
-        .ok_or_else(|| format!("{field} {value} is not a number"))?
-        * 1e6;
+    let picos = value.as_f64().ok_or_else(|| format!("{field} {value} is not a number"))? * 1e6;
     let whole = picos.round();
     if !(0.0..1e12).contains(&whole) || (picos - whole).abs() > 1e-3 {
         return Err(format!("{field} {value} is negative, vast or has more than six decimals").into());
@@ -355,12 +315,8 @@ fn picos(object: &Object, field: &str) -> Result<Option<u64>> {
 /// A date as days since the Unix epoch (Hinnant's days from civil).
 fn day(date: &Value) -> Result<u64> {
     let bad = || format!("{date} is not a date like 2027-01-01");
-    let parts = date
-        .as_str()
-        .ok_or_else(bad)?
-        .split('-')
-        .map(str::parse)
-        .collect::<std::result::Result<Vec<u64>, _>>()?;
+    let parts =
+        date.as_str().ok_or_else(bad)?.split('-').map(str::parse).collect::<std::result::Result<Vec<u64>, _>>()?;
     let [year @ 1970..=9999, month @ 1..=12, day @ 1..=31] = *parts.as_slice() else {
         return Err(bad().into());
     };
@@ -379,13 +335,7 @@ fn minute(time: &str) -> Result<u64> {
 }
 
 fn put_name(record: &mut Vec<u8>, names: &str, name: &str) -> Result<()> {
-    put(
-        record,
-        names
-            .find(name)
-            .ok_or_else(|| format!("{name:?} is not among the names"))?,
-        3,
-    )?;
+    put(record, names.find(name).ok_or_else(|| format!("{name:?} is not among the names"))?, 3)?;
     put(record, name.len(), 1)
 }
 

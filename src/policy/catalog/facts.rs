@@ -61,9 +61,7 @@ impl ModelFacts {
             max_output: limits.optional()?,
             capabilities: Capabilities::from_bits(u32::try_from(limits.number()?).ok()?),
             traits: Traits::from_bits(u32::try_from(limits.number()?).ok()?),
-            retires: limits
-                .optional()?
-                .map(|day| Timestamp::from_secs(day.saturating_mul(86_400))),
+            retires: limits.optional()?.map(|day| Timestamp::from_secs(day.saturating_mul(86_400))),
             prices: {
                 let flags = prices.byte()?;
                 decode_if(flags & layout::PRICED, &mut prices, |from| decode_prices(flags, from))?
@@ -110,24 +108,15 @@ fn decode_rate(from: &mut Cursor) -> Option<Rate> {
 }
 
 fn decode_tier(from: &mut Cursor) -> Option<Tier> {
-    Some(Tier {
-        above_input_tokens: from.number()?,
-        rate: decode_rate(from)?,
-    })
+    Some(Tier { above_input_tokens: from.number()?, rate: decode_rate(from)? })
 }
 
 fn decode_change(from: &mut Cursor) -> Option<PriceChange> {
-    Some(PriceChange {
-        from: Timestamp::from_secs(from.number()?),
-        rate: decode_rate(from)?,
-    })
+    Some(PriceChange { from: Timestamp::from_secs(from.number()?), rate: decode_rate(from)? })
 }
 
 fn decode_off_peak(from: &mut Cursor) -> Option<OffPeak> {
-    Some(OffPeak {
-        rate: decode_rate(from)?,
-        windows: decode_list(from, decode_window)?,
-    })
+    Some(OffPeak { rate: decode_rate(from)?, windows: decode_list(from, decode_window)? })
 }
 
 fn decode_window(from: &mut Cursor) -> Option<Window> {

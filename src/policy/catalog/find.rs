@@ -13,10 +13,7 @@ pub fn find(provider: &str, model: &str) -> Option<ModelFacts> {
 
 /// The providers that serve a model under exactly this name, sorted.
 pub fn providers_of(model: &str) -> Vec<&'static str> {
-    Provider::all()
-        .filter(|provider| provider.search(model).is_some())
-        .map(|provider| provider.name)
-        .collect()
+    Provider::all().filter(|provider| provider.search(model).is_some()).map(|provider| provider.name).collect()
 }
 
 /// Whether the catalogue has models of `provider`.
@@ -31,11 +28,8 @@ pub fn providers() -> impl Iterator<Item = &'static str> {
 
 /// Every model, sorted by provider and name.
 pub fn all() -> impl Iterator<Item = ModelFacts> {
-    Provider::all().flat_map(|provider| {
-        provider
-            .records()
-            .filter_map(move |record| ModelFacts::decode(provider.name, record))
-    })
+    Provider::all()
+        .flat_map(|provider| provider.records().filter_map(move |record| ModelFacts::decode(provider.name, record)))
 }
 
 /// One provider and its span of the model records.
@@ -48,13 +42,7 @@ pub(super) struct Provider {
 
 impl Provider {
     pub(super) fn named(name: &str) -> Option<Self> {
-        Self::at(search(
-            PROVIDERS,
-            PROVIDER_BYTES,
-            0,
-            PROVIDERS.len() / PROVIDER_BYTES,
-            name,
-        )?)
+        Self::at(search(PROVIDERS, PROVIDER_BYTES, 0, PROVIDERS.len() / PROVIDER_BYTES, name)?)
     }
 
     fn all() -> impl Iterator<Item = Self> {
@@ -64,11 +52,7 @@ impl Provider {
     fn at(index: usize) -> Option<Self> {
         let mut record = Cursor::record(PROVIDERS, PROVIDER_BYTES, index)?;
         let (name, first) = (record.name()?, record.fixed(2)?);
-        Some(Self {
-            name,
-            first,
-            end: first.checked_add(record.fixed(2)?)?,
-        })
+        Some(Self { name, first, end: first.checked_add(record.fixed(2)?)? })
     }
 
     fn search(self, model: &str) -> Option<usize> {

@@ -33,9 +33,7 @@ impl Cursor {
 
     /// A number of `bytes` bytes, the lowest first.
     pub(super) fn fixed(&mut self, bytes: u32) -> Option<usize> {
-        (0..bytes).try_fold(0, |number, place| {
-            Some(number | usize::from(self.byte()?) << (8 * place))
-        })
+        (0..bytes).try_fold(0, |number, place| Some(number | usize::from(self.byte()?) << (8 * place)))
     }
 
     /// A LEB128 number.

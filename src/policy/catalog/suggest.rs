@@ -41,16 +41,10 @@ fn distance(one: &[u8], other: &[u8]) -> usize {
         let mut left = row + 1;
         current.push(left);
         let mut previous_other = None;
-        for (column, (other_letter, steps)) in other
-            .iter()
-            .map(u8::to_ascii_lowercase)
-            .zip(last.windows(2))
-            .enumerate()
+        for (column, (other_letter, steps)) in other.iter().map(u8::to_ascii_lowercase).zip(last.windows(2)).enumerate()
         {
             let &[diagonal, above] = steps else { continue };
-            left = (diagonal + usize::from(letter != other_letter))
-                .min(above + 1)
-                .min(left + 1);
+            left = (diagonal + usize::from(letter != other_letter)).min(above + 1).min(left + 1);
             if previous == Some(other_letter) && previous_other == Some(letter) {
                 let swapped = column.checked_sub(1).and_then(|column| before_last.get(column));
                 left = swapped.map_or(left, |steps| left.min(steps + 1));
@@ -88,14 +82,9 @@ mod tests {
 
     #[test]
     fn distance_counts_slips() {
-        for (one, other, slips) in [
-            ("", "", 0),
-            ("a", "", 1),
-            ("", "ab", 2),
-            ("abc", "abd", 1),
-            ("abc", "acb", 1),
-            ("kitten", "sitting", 3),
-        ] {
+        for (one, other, slips) in
+            [("", "", 0), ("a", "", 1), ("", "ab", 2), ("abc", "abd", 1), ("abc", "acb", 1), ("kitten", "sitting", 3)]
+        {
             assert_eq!(distance(one.as_bytes(), other.as_bytes()), slips, "{one} {other}");
         }
     }

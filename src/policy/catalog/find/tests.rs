@@ -16,49 +16,29 @@ use crate::policy::catalog::traits::Trait;
 use crate::policy::price::{Prices, Rate};
 
 fn models() -> Vec<Value> {
-    let text = std::fs::read(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/src/policy/catalog/catalogue.json"
-    ))
-    .unwrap();
-    let Value::Object(mut catalogue) = serde_json::from_slice(&text).unwrap() else {
-        panic!("not an object")
-    };
-    let Value::Array(models) = catalogue.remove("models").unwrap() else {
-        panic!("not a list")
-    };
+    let text = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/src/policy/catalog/catalogue.json")).unwrap();
+    let Value::Object(mut catalogue) = serde_json::from_slice(&text).unwrap() else { panic!("not an object") };
+    let Value::Array(models) = catalogue.remove("models").unwrap() else { panic!("not a list") };
     models
 }
 
 fn usd(value: &Value) -> Option<TokenPrice> {
-    value
-        .as_f64()
-        .map(|usd| TokenPrice::from_usd_per_mtok(usd).expect("six decimals"))
+    value.as_f64().map(|usd| TokenPrice::from_usd_per_mtok(usd).expect("six decimals"))
 }
 
-fn names<'a>(list: &'a Value) -> BTreeSet<&'a str> {
-    list.as_array()
-        .into_iter()
-        .flatten()
-        .map(|name| name.as_str().unwrap())
-        .collect()
+fn names(list: &Value) -> BTreeSet<&str> {
+    list.as_array().into_iter().flatten().map(|name| name.as_str().unwrap()).collect()
 }
 
 /// The first second of a date, counted by hand over the years.
 fn date(text: &str) -> Timestamp {
-    let [year, month, day] = text
-        .split('-')
-        .map(|part| part.parse::<u64>().unwrap())
-        .collect::<Vec<_>>()[..]
-    else {
+    let [year, month, day] = text.split('-').map(|part| part.parse::<u64>().unwrap()).collect::<Vec<_>>()[..] else {
         panic!("{text}")
     };
-    let leap = |year: u64| u64::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
+    let leap = |year: u64| u64::from(year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)));
     let years: u64 = (1970..year).map(|year| 365 + leap(year)).sum();
-    let months: u64 = [31, 28 + leap(year), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
-        .into_iter()
-        .take(month as usize - 1)
-        .sum();
+    let months: u64 =
+        [31, 28 + leap(year), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31].into_iter().take(month as usize - 1).sum();
     Timestamp::from_secs((years + months + day - 1) * 86_400)
 }
 
@@ -100,26 +80,14 @@ fn assert_prices(prices: &Prices, json: &Value) {
             .iter()
             .map(|window| {
                 let time = |minute: u16| format!("{:02}:{:02}", minute / 60 % 24, minute % 60);
-                format!(
-                    "{} {}-{}",
-                    window.days,
-                    time(window.from_minute),
-                    time(window.to_minute)
-                )
+                format!("{} {}-{}", window.days, time(window.from_minute), time(window.to_minute))
             })
             .collect();
         let mut written = Vec::new();
         for window in json["off_peak"]["windows"].as_array().unwrap() {
-            let days: u64 = window["weekdays"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|day| 1 << (day.as_u64().unwrap() - 1))
-                .sum();
-            let spans = window["hours_utc"]
-                .as_array()
-                .cloned()
-                .unwrap_or_else(|| vec![window["hours_utc"].clone()]);
+            let days: u64 =
+                window["weekdays"].as_array().unwrap().iter().map(|day| 1 << (day.as_u64().unwrap() - 1)).sum();
+            let spans = window["hours_utc"].as_array().cloned().unwrap_or_else(|| vec![window["hours_utc"].clone()]);
             written.extend(spans.iter().map(|span| format!("{days} {}", span.as_str().unwrap())));
         }
         assert_eq!(windows, written);
@@ -128,14 +96,7 @@ fn assert_prices(prices: &Prices, json: &Value) {
 
 fn assert_same(facts: &ModelFacts, json: &Value) {
     let embedding = json["mode"] == "embedding";
-    assert_eq!(
-        facts.kind,
-        if embedding {
-            ModelKind::Embedding
-        } else {
-            ModelKind::Chat
-        }
-    );
+    assert_eq!(facts.kind, if embedding { ModelKind::Embedding } else { ModelKind::Chat });
     assert_eq!(facts.context_window, json["context_window"].as_u64());
     assert_eq!(facts.max_input, json["max_input_tokens"].as_u64());
     assert_eq!(facts.max_output, json["max_output_tokens"].as_u64());
@@ -143,10 +104,7 @@ fn assert_same(facts: &ModelFacts, json: &Value) {
 
     let mut capabilities = names(&json["capabilities"]);
     capabilities.extend(embedding.then_some("embedding"));
-    assert_eq!(
-        facts.capabilities.iter().map(Capability::name).collect::<BTreeSet<_>>(),
-        capabilities
-    );
+    assert_eq!(facts.capabilities.iter().map(Capability::name).collect::<BTreeSet<_>>(), capabilities);
     let mut traits = names(&json["traits"]);
     traits.extend((names(&json["endpoints"]) == BTreeSet::from(["responses"])).then_some("responses_only"));
     assert_eq!(facts.traits.iter().map(Trait::name).collect::<BTreeSet<_>>(), traits);
@@ -197,34 +155,16 @@ fn unknown_names_are_not_found() {
 fn a_bare_name_leads_to_everyone_who_serves_it() {
     let models = models();
     for name in ["gpt-5-mini", "claude-sonnet-4-5", "jamba-1.5", "no-such-model"] {
-        let expected: BTreeSet<_> = models
-            .iter()
-            .filter(|json| json["model"] == name)
-            .map(|json| json["provider"].as_str().unwrap())
-            .collect();
-        assert_eq!(
-            providers_of(name).into_iter().collect::<BTreeSet<_>>(),
-            expected,
-            "{name}"
-        );
+        let expected: BTreeSet<_> =
+            models.iter().filter(|json| json["model"] == name).map(|json| json["provider"].as_str().unwrap()).collect();
+        assert_eq!(providers_of(name).into_iter().collect::<BTreeSet<_>>(), expected, "{name}");
     }
 }
 
 #[test]
 fn a_dated_price_of_the_catalogue_takes_effect() {
     let prices = find("gemini", "gemini-4-argon").unwrap().prices.unwrap();
-    let usage = Usage {
-        input: 1_000_000,
-        cache_read: 500_000,
-        output: 100_000,
-        ..Usage::default()
-    };
-    assert_eq!(
-        prices.cost(&usage, date("2026-11-30")).micros(),
-        1_000_000 + 50_000 + 1_000_000
-    );
-    assert_eq!(
-        prices.cost(&usage, date("2026-12-01")).micros(),
-        2_000_000 + 100_000 + 2_000_000
-    );
+    let usage = Usage { input: 1_000_000, cache_read: 500_000, output: 100_000, ..Usage::default() };
+    assert_eq!(prices.cost(&usage, date("2026-11-30")).micros(), 1_000_000 + 50_000 + 1_000_000);
+    assert_eq!(prices.cost(&usage, date("2026-12-01")).micros(), 2_000_000 + 100_000 + 2_000_000);
 }
