@@ -10,10 +10,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms and their floors. A file may use its own room or a room of a lower floor.
-const FLOORS: [(&str, u8); 12] = [
+const FLOORS: [(&str, u8); 13] = [
     ("chat", 1),
     ("error", 1),
     ("host", 1),
+    ("http", 1),
     ("codec", 2),
     ("config", 2),
     ("policy", 3),
