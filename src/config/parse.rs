@@ -56,10 +56,7 @@ pub fn parse_json(bytes: &[u8]) -> Result<Policy, Vec<Problem>> {
 /// Every problem found, up to a hundred and the number of the others.
 pub fn parse(value: &Value) -> Result<Policy, Vec<Problem>> {
     let mut report = Report::default();
-    let root = Node {
-        value,
-        path: String::new(),
-    };
+    let root = Node { value, path: String::new() };
     let fields = root.fields(&FIELDS, &mut report);
     if !value.is_object() {
         return Err(report.into_problems());
@@ -79,10 +76,7 @@ fn read_version(fields: &Fields<'_>, report: &mut Report) {
     if !version.value.is_number() {
         version.wrong_type("the number 1", report);
     } else if version.value.as_f64() != Some(1.0) {
-        report.problem(
-            &version.path,
-            format!("must be 1, the only version there is, found {}", version.value),
-        );
+        report.problem(&version.path, format!("must be 1, the only version there is, found {}", version.value));
     }
 }
 
