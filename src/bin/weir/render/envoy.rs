@@ -198,11 +198,7 @@ fn clusters(policy: &Policy, plugin: &Plugin<'_>, place: &Place<'_>) -> Result<S
 fn cluster(provider: &Provider, plugin: &Plugin<'_>, place: &Place<'_>) -> Result<String, String> {
     let endpoint = &provider.endpoint;
     let is_address = endpoint.host.parse::<IpAddr>().is_ok();
-    let discovery = if is_address {
-        "type: STATIC"
-    } else {
-        "type: STRICT_DNS\ndns_lookup_family: V4_PREFERRED\ndns_refresh_rate: 30s"
-    };
+    let discovery = if is_address { "type: STATIC" } else { include_str!("dns.yaml") };
     let (tls, protocol) = if endpoint.tls {
         let host = quote(&endpoint.host);
         let sni = if is_address {
