@@ -60,7 +60,13 @@ impl Envoy {
             .arg("--admin-address-path")
             .arg(&admin_file)
             .args(["--concurrency", &setup.workers.to_string()])
-            .args(["--disable-hot-restart", "--log-level", "warning", "--component-log-level", "wasm:info"])
+            .args([
+                "--disable-hot-restart",
+                "--log-level",
+                "warning",
+                "--component-log-level",
+                "wasm:info",
+            ])
             .current_dir(&directory.path)
             .envs(setup.environment.iter().copied());
         let mut process = Process::start(command);
@@ -68,17 +74,31 @@ impl Envoy {
         let mut admin: Option<SocketAddr> = None;
         loop {
             if process.child.try_wait().expect("its state").is_some() {
-                return Err(Refused { log: process.last_words() });
+                return Err(Refused {
+                    log: process.last_words(),
+                });
             }
-            assert!(Instant::now() < deadline, "Envoy is not ready after a minute:\n{}", process.stderr.text());
+            assert!(
+                Instant::now() < deadline,
+                "Envoy is not ready after a minute:\n{}",
+                process.stderr.text()
+            );
             if admin.is_none() {
-                admin = std::fs::read_to_string(&admin_file).ok().and_then(|text| text.trim().parse().ok());
+                admin = std::fs::read_to_string(&admin_file)
+                    .ok()
+                    .and_then(|text| text.trim().parse().ok());
             }
             if let Some(admin) = admin
                 && is_ready(admin)
                 && let Some(address) = listener_address(admin)
             {
-                return Ok(Self { address, admin, process, directory, _slot: slot });
+                return Ok(Self {
+                    address,
+                    admin,
+                    process,
+                    directory,
+                    _slot: slot,
+                });
             }
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -98,8 +118,13 @@ impl Envoy {
     #[track_caller]
     pub fn access_log(&self, count: usize) -> Vec<Value> {
         eventually(&format!("{count} access log lines"), || {
-            let lines: Vec<Value> =
-                self.process.stdout.lines().iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+            let lines: Vec<Value> = self
+                .process
+                .stdout
+                .lines()
+                .iter()
+                .filter_map(|line| serde_json::from_str(line).ok())
+                .collect();
             (lines.len() >= count).then_some(lines)
         })
     }
@@ -134,21 +159,29 @@ impl Envoy {
     /// Every sample of `/stats/prometheus`.
     pub fn metrics(&self) -> Vec<Sample> {
         let text = Request::new("GET", "/stats/prometheus").send(self.admin).text();
-        text.lines().filter(|line| !line.starts_with('#')).filter_map(Sample::parse).collect()
+        text.lines()
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(Sample::parse)
+            .collect()
     }
 
     /// The sum of all samples of one name that carry these labels.
     pub fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
-        self.metrics().iter().filter(|sample| sample.name == name && sample.carries(labels)).map(|one| one.value).sum()
+        self.metrics()
+            .iter()
+            .filter(|sample| sample.name == name && sample.carries(labels))
+            .map(|one| one.value)
+            .sum()
     }
 
-    /// One of Envoy's own counters or gauges by its full name; 0 when there is none.
-    pub fn stat(&self, name: &str) -> u64 {
+    /// The sum of Envoy's own counters and gauges whose names end like this.
+    pub fn stat_ending(&self, end: &str) -> u64 {
         let text = Request::new("GET", "/stats").send(self.admin).text();
         text.lines()
             .filter_map(|line| line.split_once(": "))
-            .find(|(found, _)| *found == name)
-            .map_or(0, |(_, value)| value.parse().expect("a number"))
+            .filter(|(name, _)| name.ends_with(end))
+            .map(|(_, value)| value.parse::<u64>().unwrap_or_default())
+            .sum()
     }
 
     /// Fails if the module trapped or Envoy complained about it.
@@ -188,10 +221,21 @@ pub fn render(policy: &Path, failover: Failover) -> String {
         .arg(policy)
         .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--wasm"])
         .arg(module())
-        .args(["--failover", if failover == Failover::Refresh { "refresh" } else { "loop" }])
+        .args([
+            "--failover",
+            if failover == Failover::Refresh {
+                "refresh"
+            } else {
+                "loop"
+            },
+        ])
         .output()
         .expect("weir render runs");
-    assert!(rendered.status.success(), "weir render: {}", String::from_utf8_lossy(&rendered.stderr));
+    assert!(
+        rendered.status.success(),
+        "weir render: {}",
+        String::from_utf8_lossy(&rendered.stderr)
+    );
     String::from_utf8(rendered.stdout).expect("text")
 }
 
@@ -213,11 +257,18 @@ impl Sample {
             .filter_map(|label| label.split_once("=\""))
             .map(|(name, value)| (name.to_owned(), value.trim_end_matches('"').to_owned()))
             .collect();
-        Some(Self { name: name.to_owned(), labels, value: value.parse().ok()? })
+        Some(Self {
+            name: name.to_owned(),
+            labels,
+            value: value.parse().ok()?,
+        })
     }
 
     pub fn label(&self, name: &str) -> Option<&str> {
-        self.labels.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+        self.labels
+            .iter()
+            .find(|(found, _)| found == name)
+            .map(|(_, value)| value.as_str())
     }
 
     fn carries(&self, labels: &[(&str, &str)]) -> bool {
@@ -232,22 +283,35 @@ fn is_ready(admin: SocketAddr) -> bool {
 /// Where the listener called `weir` listens.
 fn listener_address(admin: SocketAddr) -> Option<SocketAddr> {
     let listeners = Request::new("GET", "/listeners?format=json").send(admin).json();
-    let found = listeners["listener_statuses"].as_array()?.iter().find(|one| one["name"] == "weir")?;
+    let found = listeners["listener_statuses"]
+        .as_array()?
+        .iter()
+        .find(|one| one["name"] == "weir")?;
     let socket = &found["local_address"]["socket_address"];
-    format!("{}:{}", socket["address"].as_str()?, socket["port_value"]).parse().ok()
+    format!("{}:{}", socket["address"].as_str()?, socket["port_value"])
+        .parse()
+        .ok()
 }
 
 /// Envoy's binary.
 fn binary() -> PathBuf {
     let path = std::env::var_os("WEIR_ENVOY").map_or_else(|| root().join(".tools/bin/envoy"), PathBuf::from);
-    assert!(path.exists(), "there is no Envoy at {}: run `make setup`, or set WEIR_ENVOY", path.display());
+    assert!(
+        path.exists(),
+        "there is no Envoy at {}: run `make setup`, or set WEIR_ENVOY",
+        path.display()
+    );
     path
 }
 
 /// The built module.
 fn module() -> PathBuf {
     let path = std::env::var_os("WEIR_WASM").map_or_else(|| root().join("target/weir.wasm"), PathBuf::from);
-    assert!(path.exists(), "there is no module at {}: run `make build`", path.display());
+    assert!(
+        path.exists(),
+        "there is no module at {}: run `make build`",
+        path.display()
+    );
     path
 }
 
@@ -276,7 +340,12 @@ impl Process {
             stderr.collect(child.stderr.take().expect("its standard error")),
             stdout.collect(child.stdout.take().expect("its standard output")),
         ];
-        Self { child, stderr, stdout, readers }
+        Self {
+            child,
+            stderr,
+            stdout,
+            readers,
+        }
     }
 
     /// All it said, once it has ended.
@@ -326,7 +395,11 @@ struct Directory {
 impl Directory {
     fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("weir-e2e-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let name = format!(
+            "weir-e2e-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&path).expect("a temporary directory");
         Self { path }
@@ -348,8 +421,9 @@ const MOST_AT_ONCE: usize = 4;
 
 impl Slot {
     fn take() -> Self {
-        let mut running =
-            FREED.wait_while(lock(&RUNNING), |running| *running >= MOST_AT_ONCE).unwrap_or_else(PoisonError::into_inner);
+        let mut running = FREED
+            .wait_while(lock(&RUNNING), |running| *running >= MOST_AT_ONCE)
+            .unwrap_or_else(PoisonError::into_inner);
         *running += 1;
         Self
     }
