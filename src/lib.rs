@@ -9,7 +9,9 @@
 //! 3. `ledger` and `telemetry` (floor 4) keep shared counters and say what operators see.
 //! 4. `policy` (floor 3) holds pure decisions: rules and facts in, ranked candidates with reasons out.
 //! 5. `codec` and `config` (floor 2) read and write the wire and the policy file.
-//! 6. `chat`, `error` and `host` (floor 1) are the words everybody shares.
+//! 6. `chat`, `error`, `host` and `http` (floor 1) are the words everybody shares.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 pub mod chat;
 pub mod codec;
@@ -17,6 +19,7 @@ pub mod config;
 pub mod error;
 pub mod gateway;
 pub mod host;
+pub mod http;
 pub mod ledger;
 pub mod policy;
 pub mod telemetry;

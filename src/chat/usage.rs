@@ -36,6 +36,14 @@ pub struct Usage {
 impl Usage {
     /// An estimate of whole input and output.
     pub const fn estimated(input: u64, output: u64) -> Self {
-        Self { input, output, cache_read: 0, cache_write: 0, cache_write_1h: 0, reasoning: 0, source: UsageSource::Estimated }
+        Self {
+            input,
+            output,
+            cache_read: 0,
+            cache_write: 0,
+            cache_write_1h: 0,
+            reasoning: 0,
+            source: UsageSource::Estimated,
+        }
     }
 }

@@ -5,3 +5,4 @@ pub mod duration;
 pub mod parse;
 pub mod policy;
 pub mod problem;
+pub mod wildcard;

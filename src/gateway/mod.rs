@@ -1,1 +1,12 @@
-//! One request's life: compiled rules, the exchange as a state machine, an attempt at one target.
+//! One request's life: compiled rules, the exchange as a state machine, an attempt at one target, the books at the end.
+
+pub mod ability;
+pub mod answer;
+pub mod attempt;
+pub mod compile;
+pub mod credential;
+pub mod endpoint;
+pub mod exchange;
+pub mod explain;
+pub mod settle;
+pub mod step;

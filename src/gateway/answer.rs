@@ -1,0 +1,167 @@
+//! What comes back: the answer's headers and body pass through, are read for usage, and an error that the proxy made up
+//! is put into the client's own shape.
+
+use crate::codec::openai::error::encode_error;
+use crate::codec::openai::stream::{Emit, Stream};
+use crate::codec::openai::usage::BodyScan;
+use crate::config::policy::Explain;
+use crate::error::{ErrorCode, GatewayError};
+use crate::gateway::exchange::{Exchange, Stage};
+use crate::gateway::step::{Step, Steps};
+use crate::host::{Host, Timestamp};
+use crate::http::Headers;
+
+/// The answer as far as it has come.
+#[derive(Default)]
+pub(crate) struct Answer {
+    /// The status the client gets; 0 while there is none.
+    pub status: u16,
+    /// When the first byte of its content came.
+    pub first_byte: Option<Timestamp>,
+    /// When it was complete.
+    pub complete: bool,
+    /// Whether Weir asked for a usage event that the client must not see.
+    pub hides_usage: bool,
+    pub body: Body,
+}
+
+/// How the answer's body is read.
+#[derive(Default)]
+pub(crate) enum Body {
+    /// Not at all: an error of the provider, or nothing yet.
+    #[default]
+    Opaque,
+    /// JSON, for its usage.
+    Json(Box<BodyScan>),
+    /// Server-sent events.
+    Stream(Box<Stream>),
+    /// It is thrown away and this is sent instead.
+    Instead(Vec<u8>),
+}
+
+/// Headers of a provider that name its customer; clients have no business with them.
+const WITHHELD: [&str; 4] = ["openai-organization", "openai-project", "anthropic-organization-id", "set-cookie"];
+
+impl Exchange {
+    /// The headers of the answer are here. `from_proxy` says that the proxy made the answer up itself; `end` that no
+    /// body follows.
+    pub fn response_headers(&mut self, headers: &Headers, from_proxy: bool, end: bool, host: &dyn Host) -> Steps {
+        let mut steps = Steps::default();
+        if !matches!(self.stage, Stage::Reading | Stage::Sent) {
+            return steps;
+        }
+        let status = headers.text(":status").and_then(|text| text.parse().ok()).unwrap_or(0);
+        self.answer.status = status;
+        let made_up = from_proxy || self.attempts.last().is_some_and(|last| last.status.is_some() && !last.from_provider);
+        match made_up.then(|| self.own_error(status)).flatten() {
+            Some(error) => self.answer_instead(&error, end, &mut steps),
+            None => self.read_answer(status, headers, host, &mut steps),
+        }
+        self.explain(&mut steps);
+        self.stage = Stage::Answering;
+        if end {
+            self.answer.complete = true;
+            self.settle(host, &mut steps);
+        }
+        steps
+    }
+
+    /// What an answer that the proxy made up means. `None` leaves it as it is.
+    fn own_error(&self, status: u16) -> Option<GatewayError> {
+        let error = |code, message: &str| Some(GatewayError::new(code, message));
+        let tried = self.attempts.len();
+        match (status, self.stage) {
+            (413, Stage::Reading) => error(ErrorCode::BodyTooLarge, "the body is over the proxy's limit for a request"),
+            (_, Stage::Reading) => None,
+            (408 | 504, _) => {
+                error(ErrorCode::UpstreamTimeout, &format!("no provider answered in time, {tried} tried"))
+            }
+            _ => error(ErrorCode::UpstreamError, &format!("no provider could be reached, {tried} tried")),
+        }
+    }
+
+    fn answer_instead(&mut self, error: &GatewayError, end: bool, steps: &mut Steps) {
+        self.refusal = Some(error.code);
+        self.answer.status = error.code.status();
+        let body = encode_error(error);
+        steps.set(":status", error.code.status().to_string());
+        if !end {
+            steps.set("content-type", "application/json");
+            steps.set("content-length", body.len().to_string());
+            self.answer.body = Body::Instead(body);
+        }
+    }
+
+    fn read_answer(&mut self, status: u16, headers: &Headers, host: &dyn Host, steps: &mut Steps) {
+        for name in WITHHELD {
+            if headers.get(name).is_some() {
+                steps.remove(name);
+            }
+        }
+        if !(200..300).contains(&status) {
+            return;
+        }
+        let content_type = headers.get("content-type").unwrap_or_default();
+        if content_type.starts_with(b"text/event-stream") {
+            self.answer.body = Body::Stream(Box::new(Stream::new(self.answer.hides_usage)));
+            if self.answer.hides_usage && headers.get("content-length").is_some() {
+                steps.remove("content-length");
+            }
+        } else {
+            self.answer.first_byte = Some(host.now());
+            self.answer.body = Body::Json(Box::default());
+        }
+    }
+
+    /// The `x-weir-*` headers of the answer.
+    fn explain(&self, steps: &mut Steps) {
+        steps.set("x-weir-decision", self.id.clone());
+        let Some(decision) = self.decision.as_ref().filter(|_| self.gateway.rules.explain == Explain::Header) else {
+            return;
+        };
+        if !decision.route.is_empty() {
+            steps.set("x-weir-route", decision.route.clone());
+        }
+        if let Some(last) = self.attempts.last() {
+            steps.set("x-weir-model", last.target.model.clone());
+            steps.set("x-weir-provider", last.target.provider.name.clone());
+        }
+        steps.set("x-weir-attempts", self.attempts.len().to_string());
+    }
+
+    /// A piece of the answer's body; `end` says that it is the last.
+    pub fn response_body(&mut self, chunk: &[u8], end: bool, host: &dyn Host) -> Steps {
+        let mut steps = Steps::default();
+        if self.stage != Stage::Answering {
+            return steps;
+        }
+        match &mut self.answer.body {
+            Body::Opaque => {}
+            Body::Json(scan) => scan.push(chunk),
+            Body::Instead(body) => {
+                let body = if end { std::mem::take(body) } else { Vec::new() };
+                steps.push(Step::ReplaceBody(body));
+            }
+            Body::Stream(stream) => {
+                let emitted = stream.push(chunk);
+                if self.answer.first_byte.is_none() && stream.started() {
+                    self.answer.first_byte = Some(host.now());
+                }
+                let tail = if end { stream.finish() } else { Vec::new() };
+                match emitted {
+                    Emit::AsIs if tail.is_empty() => {}
+                    Emit::AsIs => steps.push(Step::ReplaceBody([chunk, &tail].concat())),
+                    Emit::Replace(mut bytes) => {
+                        bytes.extend_from_slice(&tail);
+                        steps.push(Step::ReplaceBody(bytes));
+                    }
+                }
+            }
+        }
+        if end {
+            self.answer.complete = true;
+            self.settle(host, &mut steps);
+        }
+        steps
+    }
+}

@@ -1,0 +1,167 @@
+//! One try at one target: path, authority, credentials, body. Every attempt sets or removes every header that any
+//! attempt may own, because the proxy keeps one header list for all of them.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use crate::codec::openai::head::decode_head;
+use crate::codec::openai::splice::splice;
+use crate::error::{ErrorCode, GatewayError};
+use crate::gateway::credential::CREDENTIAL_HEADERS;
+use crate::gateway::exchange::Exchange;
+use crate::gateway::step::{Flow, Step, Steps};
+use crate::host::{Host, LogLevel};
+use crate::http::Headers;
+use crate::ledger::cooldown;
+use crate::policy::decide::Decision;
+use crate::policy::rules::{Provider, Target};
+
+/// A target to be tried, with the key of its provider's pool.
+#[derive(Clone, Debug)]
+pub(crate) struct Try {
+    pub target: Rc<Target>,
+    pub key: Option<usize>,
+}
+
+/// A target that was tried.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    pub target: Rc<Target>,
+    pub key: Option<usize>,
+    /// What it answered with; `None` when it did not.
+    pub status: Option<u16>,
+    /// Whether that answer is the provider's own rather than one the proxy made up.
+    pub from_provider: bool,
+}
+
+/// What a provider's answer says about a key: from its headers.
+fn retry_after_secs(headers: &Headers) -> Option<u64> {
+    headers.text("retry-after").and_then(|value| value.trim().parse::<f64>().ok()).map(|secs| secs.ceil().max(0.0) as u64)
+}
+
+impl Exchange {
+    /// Targets in the order in which they will be tried, as many as the route allows, each with a key that does not rest.
+    pub(crate) fn plan_of(&self, decision: &Decision, host: &dyn Host) -> VecDeque<Try> {
+        let most = usize::try_from(decision.fallback.attempts).unwrap_or(1).max(1);
+        let one = |target: &Rc<Target>| {
+            let key = self.pick_key(&target.provider, &[], host);
+            Try { target: Rc::clone(target), key }
+        };
+        decision.ranked.iter().take(most).map(one).collect()
+    }
+
+    /// A key of a provider's pool, by chance among those that do not rest; one that rests when all do.
+    fn pick_key(&self, provider: &Provider, spent: &[usize], host: &dyn Host) -> Option<usize> {
+        let count = provider.keys.len();
+        if count <= 1 {
+            return (0..count).find(|key| !spent.contains(key));
+        }
+        let start = usize::try_from(host.random() % count as u64).unwrap_or(0);
+        let order = (0..count).map(|step| (start + step) % count).filter(|key| !spent.contains(key));
+        let awake = |key: &usize| !cooldown::rests(host, &provider.name, *key, self.started);
+        order.clone().find(awake).or_else(|| order.clone().next())
+    }
+
+    /// Attempts that have somewhere to go: the plan, and the further keys of the planned providers' pools.
+    pub(crate) fn possible_attempts(&self, decision: &Decision) -> u32 {
+        let spare: usize = self.plan.iter().map(|one| one.target.provider.keys.len().saturating_sub(1)).sum();
+        u32::try_from(self.plan.len() + spare).unwrap_or(u32::MAX).min(decision.fallback.attempts.max(1))
+    }
+
+    /// Begins the next attempt, made by the filter of `provider`'s cluster, or by one that serves every provider.
+    /// `Flow::Wait` in the answer asks for the request body, to be handed to `attempt_body`.
+    ///
+    /// # Errors
+    /// `policy_unavailable` when the plan holds no target of that provider: the request must not go there.
+    pub fn begin_attempt(&mut self, provider: Option<&str>) -> Result<Steps, GatewayError> {
+        let wanted = |one: &Try| provider.is_none_or(|name| one.target.provider.name == name);
+        let Some(next) = self.plan.iter().position(wanted).and_then(|index| self.plan.remove(index)) else {
+            let message = "the proxy chose a cluster that the decision does not hold";
+            return Err(GatewayError::new(ErrorCode::PolicyUnavailable, message));
+        };
+        let mut steps = Steps::default();
+        self.set_headers(&next, &mut steps);
+        if let Some(following) = self.plan.front() {
+            steps.push(Step::NextCluster(following.target.provider.cluster.clone()));
+        }
+        if next.target.model == self.upstream.body_model {
+            self.set_length(self.upstream.body_length, &mut steps);
+        } else {
+            steps.flow = Flow::Wait;
+        }
+        let Try { target, key } = next;
+        self.attempts.push(Attempt { target, key, status: None, from_provider: false });
+        Ok(steps)
+    }
+
+    fn set_headers(&mut self, one: &Try, steps: &mut Steps) {
+        let provider = &one.target.provider;
+        steps.set(":path", format!("{}{}", provider.base_path, self.call.rest));
+        steps.set(":authority", provider.authority.clone());
+        let mut owned: Vec<String> = Vec::with_capacity(1 + provider.headers.len());
+        if let Some(key) = one.key.and_then(|key| provider.keys.get(key)) {
+            steps.set("authorization", format!("Bearer {}", key.reveal()));
+            owned.push("authorization".to_owned());
+        }
+        for (name, value) in &provider.headers {
+            steps.set(name.clone(), value.reveal());
+            owned.push(name.clone());
+        }
+        let stale = std::mem::take(&mut self.upstream.owned);
+        for name in stale.into_iter().filter(|name| !owned.contains(name)) {
+            steps.remove(name);
+        }
+        self.upstream.owned = owned;
+    }
+
+    fn set_length(&mut self, length: usize, steps: &mut Steps) {
+        if self.upstream.had_length && self.upstream.header_length != Some(length) {
+            steps.set("content-length", length.to_string());
+            self.upstream.header_length = Some(length);
+        }
+    }
+
+    /// The replayed request body for the attempt that is under way: the same bytes with this target's model.
+    pub fn attempt_body(&mut self, body: &[u8]) -> Steps {
+        let mut steps = Steps::default();
+        let Some(model) = self.attempts.last().map(|attempt| attempt.target.model.clone()) else { return steps };
+        // These bytes were decoded before they first went out.
+        let Ok(head) = decode_head(body, self.call.endpoint) else { return steps };
+        match splice(body, &head, Some(&model), false) {
+            Some(spliced) => {
+                self.set_length(spliced.len(), &mut steps);
+                steps.push(Step::ReplaceBody(spliced));
+            }
+            None => self.set_length(body.len(), &mut steps),
+        }
+        steps
+    }
+
+    /// The attempt that is under way has answered. `from_provider` tells the provider's word from the proxy's own.
+    /// A key that met a limit rests, and the next attempt uses another key of the same pool if there is one.
+    pub fn attempt_answered(&mut self, status: u16, headers: &Headers, from_provider: bool, host: &dyn Host) -> Steps {
+        let mut steps = Steps::default();
+        let Some(attempt) = self.attempts.last_mut() else { return steps };
+        (attempt.status, attempt.from_provider) = (Some(status), from_provider);
+        let (target, Some(key)) = (Rc::clone(&attempt.target), attempt.key) else { return steps };
+        if status != 429 || target.provider.keys.len() < 2 {
+            return steps;
+        }
+        let provider = &target.provider;
+        if cooldown::rest(host, &provider.name, key, host.now(), retry_after_secs(headers)).is_err() {
+            host.log(LogLevel::Warn, &format!("the rest of a key of {} could not be noted", provider.name));
+        }
+        let of_pool = |other: &Attempt| (other.target.provider.index == provider.index).then_some(other.key).flatten();
+        let spent: Vec<usize> = self.attempts.iter().filter_map(of_pool).collect();
+        if let Some(key) = self.pick_key(provider, &spent, host) {
+            steps.push(Step::NextCluster(provider.cluster.clone()));
+            self.plan.push_front(Try { target, key: Some(key) });
+        }
+        steps
+    }
+}
+
+/// Whether a header may hold a credential; such a value is never shown.
+pub(crate) fn is_secret(name: &str) -> bool {
+    CREDENTIAL_HEADERS.contains(&name)
+}

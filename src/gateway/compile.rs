@@ -1,0 +1,222 @@
+//! Written policy to compiled rules: every name resolved and every secret read once, or every problem at once.
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use sha2::{Digest, Sha256};
+
+use crate::chat::capability::Capabilities;
+use crate::chat::secret::Secret;
+use crate::config::parse::parse;
+use crate::config::policy::{self as written, Anonymous, Audit, KeySource, Policy, StoreUnavailable};
+use crate::config::problem::Problem;
+use crate::gateway::ability::Abilities;
+use crate::policy::access::{Access, Key, Team};
+use crate::policy::decide::default_fallback;
+use crate::policy::resolve::{resolve, target};
+use crate::policy::rules::{Provider, Require, Route, Rules, Target};
+
+/// The gateway: compiled rules and the name of the policy they come from. Immutable.
+#[derive(Debug)]
+pub struct Gateway {
+    /// The rules.
+    pub rules: Rules,
+    /// The first 16 hex digits of the SHA-256 of the policy's JSON, keys sorted: the same rules have the same hash.
+    pub hash: String,
+}
+
+/// Where `${NAME}` comes from.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+impl Gateway {
+    /// Compiles a policy given as JSON.
+    ///
+    /// # Errors
+    /// Every problem: of form, of names, of what is not supported yet, of what the host or its environment lacks.
+    pub fn compile(json: &serde_json::Value, environment: Environment<'_>, host: Abilities) -> Result<Self, Vec<Problem>> {
+        let policy = parse(json)?;
+        let mut problems = unsupported(&policy);
+        check_host(&policy, host, &mut problems);
+        let rules = rules(&policy, environment, &mut problems);
+        if problems.is_empty() { Ok(Self { rules, hash: hash(json) }) } else { Err(problems) }
+    }
+}
+
+/// serde_json keeps the members of an object sorted, so equal policies serialize to equal bytes.
+fn hash(json: &serde_json::Value) -> String {
+    let digest = Sha256::digest(json.to_string());
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unsupported(policy: &Policy) -> Vec<Problem> {
+    let problem = |part: &written::Unsupported| {
+        Problem::new(part.path.clone(), format!("{} is not supported yet; remove it to use this version", part.what))
+    };
+    policy.unsupported.iter().map(problem).collect()
+}
+
+fn check_host(policy: &Policy, host: Abilities, problems: &mut Vec<Problem>) {
+    if !host.body_routing {
+        problems.push(Problem::new("", "this host cannot route by the request body; see README for what it must allow"));
+    }
+    let pool = policy.providers.iter().find(|provider| provider.keys.len() > 1);
+    if let (false, StoreUnavailable::Closed, Some(provider)) = (host.shared_data, policy.store, pool) {
+        let message = "a key pool needs the host's shared data, which is missing; \
+                       set `store: {on_unavailable: open}` to let every worker keep its own";
+        problems.push(Problem::new(format!("providers.{}.key", provider.name), message));
+    }
+}
+
+fn rules(policy: &Policy, environment: Environment<'_>, problems: &mut Vec<Problem>) -> Rules {
+    let providers = providers(policy, environment, problems);
+    let models = models(policy, &providers);
+    let mut model_names: Vec<String> = models.keys().cloned().collect();
+    model_names.sort();
+    let mut rules = Rules {
+        providers,
+        models,
+        model_names,
+        routes: Vec::new(),
+        access: access(policy),
+        labels: policy.observe.labels.clone(),
+        audit: policy.observe.audit == Audit::Metadata,
+        explain: policy.observe.explain,
+    };
+    rules.routes = routes(policy, &rules, problems);
+    rules
+}
+
+fn providers(policy: &Policy, environment: Environment<'_>, problems: &mut Vec<Problem>) -> Vec<Rc<Provider>> {
+    let mut providers = Vec::with_capacity(policy.providers.len());
+    for (index, provider) in policy.providers.iter().enumerate() {
+        let path = format!("providers.{}", provider.name);
+        let keys = provider.keys.iter().filter_map(|key| secret(key, &format!("{path}.key"), environment, problems));
+        let keys: Vec<Secret> = keys.collect();
+        let header = |header: &written::Header, problems: &mut Vec<Problem>| {
+            let path = format!("{path}.headers.{}", header.name);
+            Some((header.name.clone(), secret(&header.value, &path, environment, problems)?))
+        };
+        let headers = provider.headers.iter().filter_map(|one| header(one, problems)).collect();
+        providers.push(Rc::new(Provider {
+            index,
+            name: provider.name.clone(),
+            api: provider.api,
+            cluster: provider.cluster.clone(),
+            authority: provider.endpoint.authority(),
+            base_path: provider.endpoint.path.clone(),
+            tls: provider.endpoint.tls,
+            keys,
+            catalogue: provider.catalogue.clone(),
+            region: provider.region.clone(),
+            labels: provider.labels.clone(),
+            headers,
+        }));
+    }
+    providers
+}
+
+/// A key or header value; a variable that is not set, or holds what no header may, is a problem and not an empty key.
+fn secret(source: &KeySource, path: &str, environment: Environment<'_>, problems: &mut Vec<Problem>) -> Option<Secret> {
+    let name = match source {
+        KeySource::Literal(secret) => return Some(secret.clone()),
+        KeySource::Environment(name) => name,
+    };
+    match environment(name) {
+        Some(value) if value.is_empty() || value.chars().any(char::is_control) => {
+            let message = format!("the environment variable {name} is empty or holds a control character");
+            problems.push(Problem::new(path, message));
+            None
+        }
+        Some(value) => Some(Secret::new(value)),
+        None => {
+            let message = format!(
+                "the environment variable {name} is not set for the proxy; set it where Envoy starts and list it in \
+                 the plugin's `vm_config.environment_variables.host_env_keys` (`weir render` does)"
+            );
+            problems.push(Problem::new(path, message));
+            None
+        }
+    }
+}
+
+fn models(policy: &Policy, providers: &[Rc<Provider>]) -> HashMap<String, Vec<Rc<Target>>> {
+    let mut models = HashMap::with_capacity(policy.models.len());
+    for model in &policy.models {
+        let mut targets = Vec::with_capacity(model.targets.len());
+        for written in &model.targets {
+            // `config` has made sure that the provider exists.
+            let Some(provider) = providers.iter().find(|provider| provider.name == written.provider) else { continue };
+            let mut target = target(provider, written, &model.name);
+            target.quality = model.quality;
+            target.context_window = model.context_window.or(target.context_window);
+            if model.context_window.is_some() {
+                target.max_input = None;
+            }
+            target.max_output = model.max_output.or(target.max_output);
+            if let Some(capabilities) = &model.capabilities {
+                target.capabilities = Some(capabilities.iter().copied().collect());
+            }
+            targets.push(Rc::new(target));
+        }
+        models.insert(model.name.clone(), targets);
+    }
+    models
+}
+
+fn routes(policy: &Policy, rules: &Rules, problems: &mut Vec<Problem>) -> Vec<Route> {
+    let mut routes = Vec::with_capacity(policy.routes.len());
+    for (index, route) in policy.routes.iter().enumerate() {
+        let mut targets = Vec::new();
+        for (position, name) in route.models.iter().enumerate() {
+            match resolve(rules, name) {
+                Ok(found) => targets.extend(found),
+                Err(error) => {
+                    problems.push(Problem::new(format!("routes[{index}].models[{position}]"), error.message));
+                }
+            }
+        }
+        routes.push(Route {
+            name: route.name.clone(),
+            matches: route.matches.clone(),
+            targets: (!route.models.is_empty()).then_some(targets),
+            require: Require {
+                regions: route.require.regions.clone(),
+                labels: route.require.labels.clone(),
+                capabilities: route.require.capabilities.iter().copied().collect::<Capabilities>(),
+                quality: route.require.quality,
+                max_cost: route.require.max_cost,
+            },
+            prefer: route.prefer,
+            fallback: route.fallback.clone().unwrap_or_else(default_fallback),
+        });
+    }
+    routes
+}
+
+fn access(policy: &Policy) -> Access {
+    let positions: BTreeMap<&str, usize> =
+        policy.teams.iter().enumerate().map(|(index, team)| (team.name.as_str(), index)).collect();
+    let position = |name: &Option<String>| name.as_deref().and_then(|name| positions.get(name).copied());
+    let teams: Vec<Team> = policy
+        .teams
+        .iter()
+        .map(|team| Team {
+            name: team.name.clone(),
+            parent: position(&team.parent),
+            models: team.models.clone(),
+            regions: team.regions.clone(),
+        })
+        .collect();
+    let keys = policy
+        .keys
+        .iter()
+        .map(|key| Key {
+            id: key.id.clone(),
+            sha256: key.sha256,
+            team: position(&key.team),
+            expires_at: key.expires_at,
+            models: key.models.clone(),
+        })
+        .collect();
+    Access::new(keys, &teams, policy.anonymous == Anonymous::Allow)
+}

@@ -1,0 +1,268 @@
+//! One request's life, from its headers to the decision: `Exchange` is told what arrived and answers with `Steps`.
+//!
+//! The rest of its life is in `attempt` (one try at one target), `answer` (what comes back) and `settle` (the books).
+//! It makes no host calls but clock, dice, shared data, metrics and log, so it runs the same in a proxy and in a test.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use crate::chat::head::{Head, UsageRequest};
+use crate::codec::openai::error::encode_error;
+use crate::codec::openai::head::{Endpoint, decode_head};
+use crate::codec::openai::splice::splice;
+use crate::codec::token::estimate_request;
+use crate::error::{ErrorCode, GatewayError};
+use crate::gateway::answer::Answer;
+use crate::gateway::attempt::{Attempt, Try};
+use crate::gateway::compile::Gateway;
+use crate::gateway::credential::{is_withheld, presented, refused};
+use crate::gateway::endpoint::{Asked, Call, asked};
+use crate::gateway::explain;
+use crate::gateway::step::{Dispatch, Flow, Reply, Step, Steps};
+use crate::host::{Host, Timestamp};
+use crate::http::Headers;
+use crate::policy::access::Principal;
+use crate::policy::decide::{Decision, Draw, decide};
+use crate::policy::facts::Facts;
+
+/// One request and its answer.
+pub struct Exchange {
+    pub(crate) gateway: Rc<Gateway>,
+    /// The decision's id: 16 hex digits, random.
+    pub(crate) id: String,
+    pub(crate) started: Timestamp,
+    pub(crate) call: Call,
+    pub(crate) stage: Stage,
+    pub(crate) principal: Rc<Principal>,
+    pub(crate) headers: Headers,
+    pub(crate) request: Request,
+    pub(crate) dice: u64,
+    pub(crate) decision: Option<Decision>,
+    pub(crate) plan: VecDeque<Try>,
+    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) upstream: Upstream,
+    pub(crate) answer: Answer,
+    pub(crate) refusal: Option<ErrorCode>,
+}
+
+/// Where in its life an exchange is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Headers are here, the body is not.
+    Reading,
+    /// On its way to a provider.
+    Sent,
+    /// Weir has answered; nothing went out.
+    Refused,
+    /// The answer is coming back.
+    Answering,
+    /// Accounted for.
+    Settled,
+}
+
+/// What is kept of the client's request.
+#[derive(Debug, Default)]
+pub(crate) struct Request {
+    /// The model that the client named; `None` until the body was understood.
+    pub model: Option<String>,
+    pub stream: bool,
+    pub asked_usage: bool,
+    /// Input tokens, by estimate.
+    pub input_tokens: u64,
+}
+
+/// The request as the proxy holds it now: the header list is one for all attempts, so each must know what the last left.
+#[derive(Debug, Default)]
+pub(crate) struct Upstream {
+    /// The model that the body names.
+    pub body_model: String,
+    /// The length of the body as the proxy would replay it.
+    pub body_length: usize,
+    /// The value of `content-length`.
+    pub header_length: Option<usize>,
+    /// Names of the headers that the last attempt set.
+    pub owned: Vec<String>,
+    /// The content length that the client announced, if it did.
+    pub had_length: bool,
+}
+
+/// What becomes of a request, judged by its headers.
+pub enum Opening {
+    /// Not ours: let it through and forget it.
+    Foreign,
+    /// Answered at once, without an exchange.
+    Answered(Reply),
+    /// Ours: an exchange, and what to do now.
+    Ours(Box<Exchange>, Steps),
+}
+
+impl Exchange {
+    /// Opens an exchange from request headers. `end` says that no body follows.
+    pub fn open(gateway: &Rc<Gateway>, headers: Headers, end: bool, host: &dyn Host) -> Opening {
+        let (method, path) = (headers.text(":method").unwrap_or(""), headers.text(":path").unwrap_or(""));
+        let call = match asked(method, path) {
+            Asked::Foreign => return Opening::Foreign,
+            Asked::Probe => return Opening::Answered(Reply { status: 200, headers: Vec::new(), body: Vec::new() }),
+            Asked::Unserved => {
+                let place = path.split('?').next().unwrap_or("");
+                let shown: String = place.chars().filter(|c| !c.is_control()).take(128).collect();
+                let error = GatewayError::new(ErrorCode::UnknownEndpoint, format!("{method} {shown} is not served here"));
+                return Opening::Answered(reply_to(&error, None));
+            }
+            Asked::Call(call) => call,
+        };
+        let mut exchange = Box::new(Self {
+            gateway: Rc::clone(gateway),
+            id: format!("{:016x}", host.random()),
+            started: host.now(),
+            call,
+            stage: Stage::Reading,
+            principal: Rc::default(),
+            headers,
+            request: Request::default(),
+            dice: 0,
+            decision: None,
+            plan: VecDeque::new(),
+            attempts: Vec::new(),
+            upstream: Upstream::default(),
+            answer: Answer::default(),
+            refusal: None,
+        });
+        let steps = match exchange.admit(end) {
+            Ok(()) => Steps::wait(),
+            Err(error) => exchange.refuse(&error),
+        };
+        Opening::Ours(exchange, steps)
+    }
+
+    fn admit(&mut self, end: bool) -> Result<(), GatewayError> {
+        let credential = presented(&self.headers)?;
+        self.principal = self.gateway.rules.access.principal(credential, self.started.secs()).map_err(refused)?;
+        if end {
+            return Err(GatewayError::new(ErrorCode::InvalidRequest, "the request has no body; send a JSON object"));
+        }
+        Ok(())
+    }
+
+    /// The whole request body is here: decide, and say how the request leaves.
+    pub fn request_body(&mut self, body: &[u8], host: &dyn Host) -> Steps {
+        if self.stage != Stage::Reading {
+            return Steps { flow: if self.stage == Stage::Refused { Flow::Wait } else { Flow::Continue }, list: Vec::new() };
+        }
+        match self.decide(body, host) {
+            Ok(steps) => steps,
+            Err(error) => self.refuse(&error),
+        }
+    }
+
+    fn decide(&mut self, body: &[u8], host: &dyn Host) -> Result<Steps, GatewayError> {
+        let head = decode_head(body, self.call.endpoint).map_err(|malformed| {
+            let message = format!("the body is not a valid request: {} at byte {}", malformed.what, malformed.offset);
+            GatewayError::new(ErrorCode::InvalidRequest, message)
+        })?;
+        let Some(model) = head.model.clone() else {
+            return Err(GatewayError::new(ErrorCode::InvalidRequest, "`model` is missing").at("model"));
+        };
+        self.request = Request {
+            model: Some(model),
+            stream: head.stream,
+            asked_usage: head.usage_request == UsageRequest::Asked,
+            input_tokens: estimate_request(&head),
+        };
+        self.dice = host.random();
+        let draw = Draw { now: self.started, dice: self.dice };
+        let facts = self.facts(&head);
+        let decision = decide(&self.gateway.rules, &facts, &self.principal, draw)?;
+        if self.headers.get("x-weir-dry-run") == Some(b"1") {
+            let body = explain::decision(&self.gateway, &facts, &decision, draw).to_string().into_bytes();
+            self.decision = Some(decision);
+            return Ok(self.answer_itself(200, body));
+        }
+        self.plan = self.plan_of(&decision, host);
+        self.decision = Some(decision);
+        self.send(body, &head)
+    }
+
+    fn facts<'a>(&'a self, head: &Head) -> Facts<'a> {
+        Facts {
+            api: self.call.api,
+            model: self.request.model.as_deref().unwrap_or(""),
+            stream: self.request.stream,
+            input_tokens: self.request.input_tokens,
+            max_output: head.max_output,
+            choices: u64::from(head.choices),
+            needs: head.needs,
+            headers: &self.headers,
+        }
+    }
+
+    /// The body as the first target wants it, without the headers that no provider may see, on to the first cluster.
+    fn send(&mut self, body: &[u8], head: &Head) -> Result<Steps, GatewayError> {
+        let (Some(first), Some(decision)) = (self.plan.front(), &self.decision) else {
+            return Err(GatewayError::new(ErrorCode::NoEligibleTarget, "no target is left to try"));
+        };
+        let mut steps = Steps::default();
+        let mut withheld: Vec<String> = Vec::new();
+        for (name, _) in self.headers.iter() {
+            let Ok(name) = std::str::from_utf8(name) else { continue };
+            let overruled = self.plan.iter().any(|one| one.target.provider.headers.iter().any(|(set, _)| set == name));
+            if (overruled || is_withheld(name)) && !withheld.iter().any(|seen| seen == name) {
+                withheld.push(name.to_owned());
+                steps.remove(name.to_owned());
+            }
+        }
+
+        let ask_usage = self.call.endpoint == Endpoint::ChatCompletions && head.stream && !self.request.asked_usage;
+        let spliced = splice(body, head, Some(&first.target.model), ask_usage);
+        self.answer.hides_usage = ask_usage;
+        self.upstream = Upstream {
+            body_model: first.target.model.clone(),
+            body_length: spliced.as_ref().map_or(body.len(), Vec::len),
+            header_length: None,
+            owned: Vec::new(),
+            had_length: self.headers.get("content-length").is_some(),
+        };
+        self.upstream.header_length = self.upstream.had_length.then_some(self.upstream.body_length);
+        if let Some(spliced) = spliced {
+            if self.upstream.had_length {
+                steps.set("content-length", spliced.len().to_string());
+            }
+            steps.push(Step::ReplaceBody(spliced));
+        }
+
+        steps.push(Step::Publish("weir.decision", self.id.clone()));
+        let attempts = self.possible_attempts(decision);
+        let cluster = first.target.provider.cluster.clone();
+        steps.push(Step::Dispatch(Dispatch { cluster, fallback: decision.fallback.clone(), attempts }));
+        self.stage = Stage::Sent;
+        Ok(steps)
+    }
+
+    /// Answers the client with an error; nothing goes out.
+    pub(crate) fn refuse(&mut self, error: &GatewayError) -> Steps {
+        self.refusal = Some(error.code);
+        self.answer.status = error.code.status();
+        self.stage = Stage::Refused;
+        Steps::reply(reply_to(error, Some(&self.id)))
+    }
+
+    fn answer_itself(&mut self, status: u16, body: Vec<u8>) -> Steps {
+        self.answer.status = status;
+        self.stage = Stage::Refused;
+        let headers = vec![("content-type", "application/json".to_owned()), ("x-weir-decision", self.id.clone())];
+        Steps::reply(Reply { status, headers, body })
+    }
+
+    /// The decision's id, as in `x-weir-decision`.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+fn reply_to(error: &GatewayError, id: Option<&str>) -> Reply {
+    let mut headers = vec![("content-type", "application/json".to_owned())];
+    if let Some(id) = id {
+        headers.push(("x-weir-decision", id.to_owned()));
+    }
+    Reply { status: error.code.status(), headers, body: encode_error(error) }
+}

@@ -1,0 +1,192 @@
+//! What a target must be for a request, and what is said when it is not. Filtering only; ranking comes after.
+
+use std::fmt;
+
+use crate::chat::capability::Capabilities;
+use crate::chat::money::Money;
+use crate::policy::access::Principal;
+use crate::policy::facts::Facts;
+use crate::policy::rank::worst_cost;
+use crate::policy::rules::{Require, Target};
+use crate::host::Timestamp;
+
+/// Why a target is not eligible. Carries the rule and the value found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reason {
+    /// A level of the principal's permissions does not name the target.
+    NotAllowed {
+        /// The level, as `team "growth"`.
+        level: String,
+    },
+    /// A level of the principal's permissions does not name the region.
+    RegionNotAllowed {
+        /// The level, as `team "growth"`.
+        level: String,
+        /// The target's region.
+        region: Option<String>,
+    },
+    /// The route's regions do not hold the target's.
+    Region {
+        /// The target's region.
+        region: Option<String>,
+        /// What the route asks for.
+        wanted: Vec<String>,
+    },
+    /// A label that the route asks for is missing.
+    Label {
+        /// The missing label.
+        missing: String,
+    },
+    /// Capabilities that the request or the route needs are missing.
+    Capability {
+        /// The missing ones.
+        missing: Capabilities,
+    },
+    /// The context window is too small.
+    Context {
+        /// The window in tokens.
+        window: u64,
+        /// The estimate of input and asked-for output in tokens.
+        needed: u64,
+    },
+    /// The output limit asked for is over the model's.
+    Output {
+        /// The model's largest output in tokens.
+        largest: u64,
+        /// What was asked for.
+        asked: u64,
+    },
+    /// The quality is under the bar, or not stated.
+    Quality {
+        /// The target's quality.
+        quality: Option<f64>,
+        /// The bar.
+        bar: f64,
+    },
+    /// The worst case costs too much.
+    Cost {
+        /// The worst case of this request.
+        worst: Money,
+        /// The route's limit.
+        limit: Money,
+    },
+    /// The route limits cost and nobody knows the price.
+    Unpriced,
+}
+
+impl Reason {
+    /// A stable name for records.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NotAllowed { .. } => "not_allowed",
+            Self::RegionNotAllowed { .. } => "region_not_allowed",
+            Self::Region { .. } => "region",
+            Self::Label { .. } => "label",
+            Self::Capability { .. } => "capability",
+            Self::Context { .. } => "context",
+            Self::Output { .. } => "output",
+            Self::Quality { .. } => "quality",
+            Self::Cost { .. } => "cost",
+            Self::Unpriced => "unpriced",
+        }
+    }
+
+    /// Whether the principal's permissions are what is in the way.
+    pub fn is_permission(&self) -> bool {
+        matches!(self, Self::NotAllowed { .. } | Self::RegionNotAllowed { .. })
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = |region: &Option<String>| region.clone().unwrap_or_else(|| "not stated".to_owned());
+        match self {
+            Self::NotAllowed { level } => write!(out, "{level} may not use it"),
+            Self::RegionNotAllowed { level, region } => {
+                write!(out, "{level} may not use its region ({})", named(region))
+            }
+            Self::Region { region, wanted } => {
+                write!(out, "region is {}, the route requires {}", named(region), wanted.join(" or "))
+            }
+            Self::Label { missing } => write!(out, "label \"{missing}\" is missing"),
+            Self::Capability { missing } => write!(out, "cannot do {missing}"),
+            Self::Context { window, needed } => {
+                write!(out, "context window is {window} tokens, the request needs about {needed}")
+            }
+            Self::Output { largest, asked } => {
+                write!(out, "writes at most {largest} tokens, the request asks for {asked}")
+            }
+            Self::Quality { quality: Some(quality), bar } => write!(out, "quality is {quality}, the bar is {bar}"),
+            Self::Quality { quality: None, bar } => write!(out, "quality is not stated, the bar is {bar}"),
+            Self::Cost { worst, limit } => write!(out, "may cost {worst}, the route allows {limit}"),
+            Self::Unpriced => out.write_str("its price is not known and the route limits cost"),
+        }
+    }
+}
+
+/// The first rule that keeps a target from serving a request.
+pub fn rejection(
+    target: &Target,
+    require: &Require,
+    facts: &Facts<'_>,
+    principal: &Principal,
+    now: Timestamp,
+) -> Option<Reason> {
+    permission(target, principal)
+        .or_else(|| residency(target, require))
+        .or_else(|| ability(target, require, facts))
+        .or_else(|| room(target, facts))
+        .or_else(|| quality(target, require))
+        .or_else(|| cost(target, require, facts, now))
+}
+
+fn permission(target: &Target, principal: &Principal) -> Option<Reason> {
+    let names = [target.entry.as_str(), target.name.as_str(), target.model.as_str()];
+    let names = if target.entry.is_empty() { names.get(1..).unwrap_or_default() } else { &names };
+    if let Some(level) = principal.barred_from(names) {
+        return Some(Reason::NotAllowed { level: level.to_owned() });
+    }
+    let region = target.provider.region.as_deref();
+    let level = principal.barred_from_region(region)?.to_owned();
+    Some(Reason::RegionNotAllowed { level, region: region.map(str::to_owned) })
+}
+
+fn residency(target: &Target, require: &Require) -> Option<Reason> {
+    let region = &target.provider.region;
+    let inside = region.as_ref().is_some_and(|region| require.regions.contains(region));
+    if !require.regions.is_empty() && !inside {
+        return Some(Reason::Region { region: region.clone(), wanted: require.regions.clone() });
+    }
+    let missing = require.labels.iter().find(|label| !target.provider.labels.contains(label))?;
+    Some(Reason::Label { missing: missing.clone() })
+}
+
+fn ability(target: &Target, require: &Require, facts: &Facts<'_>) -> Option<Reason> {
+    let missing = facts.needs.union(require.capabilities).without(target.capabilities?);
+    (!missing.is_empty()).then_some(Reason::Capability { missing })
+}
+
+fn room(target: &Target, facts: &Facts<'_>) -> Option<Reason> {
+    let asked = facts.max_output.unwrap_or(0);
+    if let Some(largest) = target.max_output.filter(|largest| asked > *largest) {
+        return Some(Reason::Output { largest, asked });
+    }
+    if let Some(window) = target.max_input.filter(|most| facts.input_tokens > *most) {
+        return Some(Reason::Context { window, needed: facts.input_tokens });
+    }
+    let needed = facts.input_tokens.saturating_add(asked);
+    let window = target.context_window.filter(|window| needed > *window)?;
+    Some(Reason::Context { window, needed })
+}
+
+fn quality(target: &Target, require: &Require) -> Option<Reason> {
+    let bar = require.quality?;
+    let reached = target.quality.is_some_and(|quality| quality >= bar);
+    (!reached).then_some(Reason::Quality { quality: target.quality, bar })
+}
+
+fn cost(target: &Target, require: &Require, facts: &Facts<'_>, now: Timestamp) -> Option<Reason> {
+    let limit = require.max_cost?;
+    let Some(worst) = worst_cost(target, facts, now) else { return Some(Reason::Unpriced) };
+    (worst > limit).then_some(Reason::Cost { worst, limit })
+}

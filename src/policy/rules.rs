@@ -1,0 +1,124 @@
+//! The compiled rules: every name resolved, every secret read, every lookup unable to fail. Not how they are compiled
+//! (see `gateway::compile`) and not how they are applied (see `decide`).
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::chat::capability::Capabilities;
+use crate::chat::family::ApiFamily;
+use crate::chat::money::Money;
+use crate::chat::secret::Secret;
+use crate::config::policy::{Explain, Fallback, Label, Prefer};
+use crate::policy::access::Access;
+use crate::policy::price::Prices;
+
+/// Everything a decision needs, immutable after compile.
+#[derive(Debug)]
+pub struct Rules {
+    /// Providers by position.
+    pub providers: Vec<Rc<Provider>>,
+    /// The targets of each `models` entry, by its name.
+    pub models: HashMap<String, Vec<Rc<Target>>>,
+    /// The names of `models`, sorted: what `auto` ranges over.
+    pub model_names: Vec<String>,
+    /// Routes in the order written.
+    pub routes: Vec<Route>,
+    /// Who may do what.
+    pub access: Access,
+    /// Metric labels that are switched on.
+    pub labels: Vec<Label>,
+    /// Whether an audit line is written.
+    pub audit: bool,
+    /// Whether the decision is shown in response headers.
+    pub explain: Explain,
+}
+
+/// A provider, ready to be called.
+#[derive(Debug, PartialEq)]
+pub struct Provider {
+    /// Its position in `Rules::providers`.
+    pub index: usize,
+    /// Its name in the policy.
+    pub name: String,
+    /// The family it speaks.
+    pub api: ApiFamily,
+    /// The upstream cluster.
+    pub cluster: String,
+    /// What goes into `:authority`.
+    pub authority: String,
+    /// The base path without a trailing slash.
+    pub base_path: String,
+    /// Whether the transport is TLS.
+    pub tls: bool,
+    /// The key pool; empty when the provider wants none.
+    pub keys: Vec<Secret>,
+    /// Whose catalogue entries apply.
+    pub catalogue: String,
+    /// Residency.
+    pub region: Option<String>,
+    /// Compliance labels.
+    pub labels: Vec<String>,
+    /// Headers set on every request to it; names in lower case.
+    pub headers: Vec<(String, Secret)>,
+}
+
+/// A model at a provider.
+#[derive(Debug)]
+pub struct Target {
+    /// The provider.
+    pub provider: Rc<Provider>,
+    /// The model's name there.
+    pub model: String,
+    /// `provider/model`, for records and allow-lists.
+    pub name: String,
+    /// The `models` entry it was found through; empty when the client named the target itself.
+    pub entry: String,
+    /// Its share in a weighted draw.
+    pub weight: u32,
+    /// Quality, when the policy says.
+    pub quality: Option<f64>,
+    /// Context window in tokens, when known.
+    pub context_window: Option<u64>,
+    /// Largest input in tokens, where that is less than the window.
+    pub max_input: Option<u64>,
+    /// Largest output in tokens, when known.
+    pub max_output: Option<u64>,
+    /// What it can do; `None` when nobody says, and then nothing is held against it.
+    pub capabilities: Option<Capabilities>,
+    /// Its price, when known.
+    pub prices: Option<Prices>,
+    /// Whether policy or catalogue know it, so that its name may label a metric.
+    pub known: bool,
+}
+
+/// A route, its patterns as written.
+#[derive(Debug)]
+pub struct Route {
+    /// Its name.
+    pub name: String,
+    /// What must hold of the request.
+    pub matches: crate::config::policy::Match,
+    /// Where the request may go; `None` leaves it to the name the client used.
+    pub targets: Option<Vec<Rc<Target>>>,
+    /// What a target must be.
+    pub require: Require,
+    /// How eligible targets are ranked; `None` follows what is natural for the name used.
+    pub prefer: Prefer,
+    /// What happens when an attempt fails.
+    pub fallback: Fallback,
+}
+
+/// A route's requirements.
+#[derive(Debug, Default)]
+pub struct Require {
+    /// One of these regions; empty means any.
+    pub regions: Vec<String>,
+    /// All of these labels.
+    pub labels: Vec<String>,
+    /// All of these capabilities.
+    pub capabilities: Capabilities,
+    /// At least this quality.
+    pub quality: Option<f64>,
+    /// The worst case must not cost more.
+    pub max_cost: Option<Money>,
+}
