@@ -300,7 +300,7 @@ impl Default for Observe {
         Self {
             audit: Audit::Metadata,
             explain: Explain::Header,
-            labels: vec![Label::Route, Label::Model, Label::Provider],
+            labels: vec![Label::Route, Label::Model, Label::Provider, Label::Team],
         }
     }
 }

@@ -1,10 +1,117 @@
-//! `weir check`.
+//! `weir check`: every problem of a policy with its path, then what can be found without traffic. The rules themselves are
+//! `weir::config`'s.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-#[derive(clap::Args)]
-pub struct Args {}
+use serde_json::{Value, json};
+use weir::config::parse;
+use weir::config::policy::{KeySource, Policy};
+use weir::config::problem::Problem;
 
-pub fn run(_args: &Args) -> Result<ExitCode, String> {
-    Err("not built yet".to_owned())
+use crate::policy_file;
+
+/// Arguments of `weir check`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The policy file, YAML or JSON; `-` reads standard input.
+    policy: PathBuf,
+    /// One JSON document on standard output: `{ok, problems, findings}`.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// One sentence when the file cannot be read.
+pub fn run(args: &Args) -> Result<ExitCode, String> {
+    let (problems, findings) = match policy_file::read(&args.policy).map(|written| policy(&written)) {
+        Ok(Ok(policy)) => (Vec::new(), findings(&policy)),
+        Ok(Err(problems)) => (problems, Vec::new()),
+        Err(message) if args.json => (vec![Problem::new("", message)], Vec::new()),
+        Err(message) => return Err(message),
+    };
+    if args.json {
+        println!(
+            "{:#}",
+            json!({"ok": problems.is_empty(), "problems": rows(&problems), "findings": rows(&findings)})
+        );
+    } else {
+        print_problems(&problems);
+        for finding in &findings {
+            println!("note: {finding}");
+        }
+        if problems.is_empty() {
+            println!("{}: ok", args.policy.display());
+        }
+    }
+    Ok(if problems.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// The policy that JSON says, if nothing is wrong with it.
+///
+/// # Errors
+/// Every problem, among them every part of the policy that is well-formed and not supported yet.
+pub fn policy(written: &Value) -> Result<Policy, Vec<Problem>> {
+    let policy = parse::parse(written)?;
+    let problems: Vec<_> = policy
+        .unsupported
+        .iter()
+        .map(|part| Problem::new(part.path.as_str(), format!("{} is not supported yet", part.what)))
+        .collect();
+    if problems.is_empty() { Ok(policy) } else { Err(problems) }
+}
+
+/// Every problem of a policy; none means that the filter would take it.
+pub fn problems(written: &Value) -> Vec<Problem> {
+    policy(written).err().unwrap_or_default()
+}
+
+/// Prints problems on standard error, one a line.
+pub fn print_problems(problems: &[Problem]) {
+    for problem in problems {
+        eprintln!("error: {problem}");
+    }
+}
+
+/// What is allowed and worth a second look.
+fn findings(policy: &Policy) -> Vec<Problem> {
+    let mut findings = Vec::new();
+    for provider in &policy.providers {
+        let at = |field: &str| format!("providers.{}.{field}", provider.name);
+        let written = |source: &KeySource| matches!(source, KeySource::Literal(_));
+        if provider.keys.iter().any(written) {
+            findings.push(Problem::new(
+                at("key"),
+                "the key itself is in the file; write ${NAME} and set NAME in the proxy's environment",
+            ));
+        }
+        if !provider.endpoint.tls && !provider.keys.is_empty() && !is_loopback(&provider.endpoint.host) {
+            findings.push(Problem::new(
+                at("endpoint"),
+                "http sends the key in clear text; use https",
+            ));
+        }
+    }
+    findings
+}
+
+/// Whether a host name or address is this machine.
+pub fn is_loopback(host: &str) -> bool {
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+fn rows(problems: &[Problem]) -> Vec<Value> {
+    problems
+        .iter()
+        .map(|problem| json!({"path": problem.path, "message": problem.message}))
+        .collect()
 }

@@ -1,10 +1,64 @@
-//! `weir doctor`.
+//! `weir doctor`: finds what would make the filter hang, fail open, cut streams or refuse large bodies in a configuration
+//! of Envoy, from a file or from a running Envoy. It reads; it changes nothing.
 
 use std::process::ExitCode;
 
-#[derive(clap::Args)]
-pub struct Args {}
+mod envoy;
+mod fetch;
+mod finding;
+mod inspect;
+mod node;
 
-pub fn run(_args: &Args) -> Result<ExitCode, String> {
-    Err("not built yet".to_owned())
+use envoy::Envoy;
+use finding::{Finding, Severity};
+
+/// Arguments of `weir doctor`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// A bootstrap file of Envoy, or the address of a running Envoy's admin page as `http://127.0.0.1:9901`.
+    configuration: String,
+    /// One JSON document on standard output: `{ok, findings}`.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// One sentence when the configuration cannot be read.
+pub fn run(args: &Args) -> Result<ExitCode, String> {
+    let document = if args.configuration.starts_with("http://") {
+        fetch::config_dump(&args.configuration)?
+    } else if args.configuration.starts_with("https://") {
+        return Err("Envoy's admin page speaks plain http; write http://HOST:PORT".to_owned());
+    } else {
+        let text =
+            std::fs::read_to_string(&args.configuration).map_err(|error| format!("{}: {error}", args.configuration))?;
+        let mut yaml: serde_yaml_ng::Value =
+            serde_yaml_ng::from_str(&text).map_err(|error| format!("{}: {error}", args.configuration))?;
+        yaml.apply_merge()
+            .map_err(|error| format!("{}: {error}", args.configuration))?;
+        serde_json::to_value(yaml).map_err(|error| format!("{}: {error}", args.configuration))?
+    };
+    let findings = inspect::inspect(&Envoy::read(&document));
+    let errors = findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error)
+        .count();
+    if args.json {
+        let rows: Vec<_> = findings.iter().map(Finding::json).collect();
+        println!("{:#}", serde_json::json!({"ok": errors == 0, "findings": rows}));
+    } else {
+        findings.iter().for_each(|finding| println!("{finding}"));
+        println!(
+            "{}: {errors} errors, {} warnings",
+            args.configuration,
+            findings.len() - errors
+        );
+    }
+    Ok(if errors == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

@@ -1,0 +1,241 @@
+//! A policy as a bootstrap file of stock Envoy, in either failover design. The templates beside this file hold what is
+//! fixed and say why; here is what depends on the policy.
+
+use std::net::{IpAddr, SocketAddr};
+
+use serde_json::{Value, json};
+use weir::config::policy::{Policy, Provider};
+use weir::config::problem::Problem;
+use weir::telemetry::metric;
+
+use super::template::{ascii, fill, quote};
+use crate::policy_file;
+
+/// How the next candidate is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Failover {
+    /// Envoy chooses the cluster again for every attempt; each provider's cluster has an upstream filter.
+    Refresh,
+    /// Every attempt passes an internal listener whose filter chooses the cluster.
+    Loop,
+}
+
+/// Where things are on Envoy's machine.
+pub struct Place<'a> {
+    /// Where Envoy listens.
+    pub listen: SocketAddr,
+    /// Where its admin page listens.
+    pub admin: SocketAddr,
+    /// The module's file.
+    pub wasm: &'a str,
+    /// The certificate authorities' file.
+    pub ca: &'a str,
+    /// The failover design.
+    pub failover: Failover,
+    /// The command that writes this configuration.
+    pub command: &'a str,
+}
+
+/// Names of clusters that are Weir's own.
+const RESERVED: [&str; 2] = ["weir_no_target", "weir_loop"];
+
+/// The configuration, or what about the policy this proxy cannot do.
+///
+/// # Errors
+/// A fault of a template, which the tests rule out.
+pub fn render(written: &Value, policy: &Policy, place: &Place<'_>) -> Result<Result<String, Vec<Problem>>, String> {
+    let problems = problems(policy);
+    if !problems.is_empty() {
+        return Ok(Err(problems));
+    }
+    let environment = policy_file::environment(written);
+    let plugin = Plugin {
+        wasm: place.wasm,
+        environment: environment.into_iter().collect(),
+    };
+    let labels: String = metric::LABELS
+        .iter()
+        .map(|label| format!("- {{tag_name: {label}, regex: '(;{label}=([^;]+))'}}\n"))
+        .collect();
+    let command: String = ascii(place.command).replace('\n', " ");
+    let (floor, internal_listener) = match place.failover {
+        Failover::Refresh => ("1.39", ""),
+        Failover::Loop => ("1.35", include_str!("internal_listener.yaml")),
+    };
+    let environment = if plugin.environment.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", ascii(&plugin.environment.join(", ")).replace('\n', " "))
+    };
+    let text = fill(
+        include_str!("bootstrap.yaml"),
+        &[
+            ("command", &command),
+            ("floor", floor),
+            ("environment", &environment),
+            ("admin", &address(place.admin)),
+            ("internal_listener", internal_listener),
+            ("stats_tags", &labels),
+            ("listeners", &listeners(written, policy, &plugin, place)?),
+            ("clusters", &clusters(policy, &plugin, place)?),
+        ],
+    )?;
+    Ok(Ok(text))
+}
+
+/// What is wrong with a policy for Envoy alone.
+fn problems(policy: &Policy) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (index, provider) in policy.providers.iter().enumerate() {
+        let path = format!("providers.{}.cluster", provider.name);
+        if RESERVED.contains(&provider.cluster.as_str()) {
+            problems.push(Problem::new(
+                path.as_str(),
+                format!(
+                    "the name {:?} is taken by Weir's own cluster; choose another",
+                    provider.cluster
+                ),
+            ));
+        }
+        let earlier = policy
+            .providers
+            .iter()
+            .take(index)
+            .find(|other| other.cluster == provider.cluster);
+        if let Some(other) = earlier {
+            problems.push(Problem::new(
+                path,
+                format!(
+                    "a cluster belongs to one provider, {:?} belongs to {:?} already",
+                    provider.cluster, other.name
+                ),
+            ));
+        }
+    }
+    problems
+}
+
+fn address(at: SocketAddr) -> String {
+    format!(
+        "{{socket_address: {{address: {}, port_value: {}}}}}",
+        quote(&at.ip().to_string()),
+        at.port()
+    )
+}
+
+/// What every filter of the configuration has in common.
+struct Plugin<'a> {
+    wasm: &'a str,
+    environment: Vec<String>,
+}
+
+impl Plugin<'_> {
+    /// One entry of `http_filters`.
+    fn filter(&self, configuration: &Value) -> Result<String, String> {
+        let environment = if self.environment.is_empty() {
+            String::new()
+        } else {
+            let names: Vec<_> = self.environment.iter().map(|name| quote(name)).collect();
+            format!("environment_variables: {{host_env_keys: [{}]}}", names.join(", "))
+        };
+        fill(
+            include_str!("plugin.yaml"),
+            &[
+                ("wasm", &quote(self.wasm)),
+                ("environment", &environment),
+                ("configuration", &ascii(&format!("{configuration:#}"))),
+            ],
+        )
+    }
+}
+
+fn listeners(written: &Value, policy: &Policy, plugin: &Plugin<'_>, place: &Place<'_>) -> Result<String, String> {
+    let failover = match place.failover {
+        Failover::Refresh => "refresh",
+        Failover::Loop => "loop",
+    };
+    let route = match place.failover {
+        Failover::Refresh => {
+            let mut matches = String::new();
+            for provider in &policy.providers {
+                matches += &fill(
+                    include_str!("route_match.yaml"),
+                    &[("cluster", &quote(&provider.cluster))],
+                )?;
+            }
+            fill(include_str!("route_refresh.yaml"), &[("clusters", &matches)])?
+        }
+        Failover::Loop => include_str!("route_loop.yaml").to_owned(),
+    };
+    let filter = plugin.filter(&json!({"role": "listener", "failover": failover, "policy": written}))?;
+    let mut listeners = fill(
+        include_str!("listener.yaml"),
+        &[
+            ("listen", &address(place.listen)),
+            ("route", &route),
+            ("plugin", &filter),
+        ],
+    )?;
+    if place.failover == Failover::Loop {
+        let filter = plugin.filter(&json!({"role": "upstream"}))?;
+        listeners += &fill(include_str!("attempt.yaml"), &[("plugin", &filter)])?;
+    }
+    Ok(listeners)
+}
+
+fn clusters(policy: &Policy, plugin: &Plugin<'_>, place: &Place<'_>) -> Result<String, String> {
+    let mut clusters = String::new();
+    for provider in &policy.providers {
+        clusters += &cluster(provider, plugin, place)?;
+    }
+    clusters += match place.failover {
+        Failover::Refresh => include_str!("no_target_cluster.yaml"),
+        Failover::Loop => include_str!("loop_cluster.yaml"),
+    };
+    Ok(clusters)
+}
+
+fn cluster(provider: &Provider, plugin: &Plugin<'_>, place: &Place<'_>) -> Result<String, String> {
+    let endpoint = &provider.endpoint;
+    let is_address = endpoint.host.parse::<IpAddr>().is_ok();
+    let discovery = if is_address { "type: STATIC" } else { include_str!("dns.yaml") };
+    let (tls, protocol) = if endpoint.tls {
+        let host = quote(&endpoint.host);
+        let sni = if is_address {
+            String::new()
+        } else {
+            format!("sni: {host}")
+        };
+        let san_type = if is_address { "IP_ADDRESS" } else { "DNS" };
+        let values = [
+            ("sni", sni.as_str()),
+            ("ca", &quote(place.ca)),
+            ("san_type", san_type),
+            ("host", &host),
+        ];
+        // HTTP/2 where the provider offers it.
+        let protocol = "auto_config: {http_protocol_options: {}, http2_protocol_options: {}}";
+        (fill(include_str!("tls.yaml"), &values)?, protocol)
+    } else {
+        (String::new(), "explicit_http_config: {http_protocol_options: {}}")
+    };
+    let filters = match place.failover {
+        Failover::Refresh => {
+            let filter = plugin.filter(&json!({"role": "upstream", "provider": provider.name}))?;
+            fill(include_str!("upstream_filters.yaml"), &[("plugin", &filter)])?
+        }
+        Failover::Loop => String::new(),
+    };
+    fill(
+        include_str!("cluster.yaml"),
+        &[
+            ("cluster", &quote(&provider.cluster)),
+            ("discovery", discovery),
+            ("host", &quote(&endpoint.host)),
+            ("port", &endpoint.port.to_string()),
+            ("tls", &tls),
+            ("protocol", protocol),
+            ("filters", &filters),
+        ],
+    )
+}
