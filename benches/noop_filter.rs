@@ -1,6 +1,8 @@
 //! A proxy-wasm filter that does nothing, by the SDK's default contexts: what the crossing into a module alone costs.
 //! Built to `target/noop.wasm` for the bench; not a part of Weir.
 
+#![allow(missing_docs)]
+
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 

@@ -53,6 +53,8 @@ struct Sample {
 }
 
 fn main() -> ExitCode {
+    // Asked before this process ties itself to one of them.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let plan = match plan(env::args().skip(1)) {
         Ok(plan) => plan,
         Err(message) => {
@@ -62,7 +64,7 @@ fn main() -> ExitCode {
     };
     match run(&plan) {
         Ok(samples) => {
-            print_table(&plan, &samples);
+            print_table(&plan, &samples, cores);
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -181,11 +183,10 @@ fn paths() -> Result<Paths> {
     Ok(paths)
 }
 
-fn print_table(plan: &Plan, samples: &[Sample]) {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+fn print_table(plan: &Plan, samples: &[Sample], cores: usize) {
     println!(
-        "CPU time of Envoy per request, microseconds: median of {} rounds (lowest to highest); {} cores, one worker",
-        plan.rounds, cores
+        "CPU time of Envoy per request in microseconds, rounds: {}; cores: {cores}, Envoy workers: 1",
+        plan.rounds
     );
     println!("| request | variant | µs | spread | times bare | to reach | reads |");
     println!("|---|---|---|---|---|---|---|");

@@ -91,8 +91,22 @@ fn tool(name: &str, description: &str) -> Value {
 /// Text of at most `length` bytes: words, some of them not ASCII, lines of code, quotes and line ends to be escaped.
 fn prose(seed: u64, length: usize) -> String {
     const WORDS: [&str; 16] = [
-        "the", "river", "measures", "flow", "and", "“steers”", "it", "über", "a", "\"weir\"", "of", "stone",
-        "fn main() {\n", "return x;\n}", "carries", "no water.",
+        "the",
+        "river",
+        "measures",
+        "flow",
+        "and",
+        "“steers”",
+        "it",
+        "über",
+        "a",
+        "\"weir\"",
+        "of",
+        "stone",
+        "fn main() {\n",
+        "return x;\n}",
+        "carries",
+        "no water.",
     ];
     let mut text = String::new();
     let mut state = seed;
