@@ -37,7 +37,8 @@ fn read(policy: &Value) -> Policy {
 
 /// The problems told, those apart that say only that something is not built yet.
 fn problems(policy: &Value) -> Vec<String> {
-    let told = parse(policy).map(|_| Vec::new()).unwrap_or_else(|found| found.iter().map(ToString::to_string).collect());
+    let told =
+        parse(policy).map(|_| Vec::new()).unwrap_or_else(|found| found.iter().map(ToString::to_string).collect());
     told.into_iter().filter(|problem: &String| !problem.contains("is not supported yet")).collect()
 }
 
