@@ -13,6 +13,9 @@ const COMPLETE: &str = include_str!("fixtures/policy/complete.json");
 /// Wrong in shape, field by field.
 const BROKEN: &str = include_str!("fixtures/policy/broken.json");
 const BROKEN_PROBLEMS: &str = include_str!("fixtures/policy/broken.problems.txt");
+/// Wrong in shape in the parts that are not built yet.
+const UNBUILT: &str = include_str!("fixtures/policy/unbuilt.json");
+const UNBUILT_PROBLEMS: &str = include_str!("fixtures/policy/unbuilt.problems.txt");
 /// Well-formed, and wrong across sections.
 const ASTRAY: &str = include_str!("fixtures/policy/astray.json");
 const ASTRAY_PROBLEMS: &str = include_str!("fixtures/policy/astray.problems.txt");
@@ -96,6 +99,11 @@ fn assert_told(policy: &str, expected: &str) {
 #[test]
 fn a_misshapen_policy_tells_every_problem_at_once() {
     assert_told(BROKEN, BROKEN_PROBLEMS);
+}
+
+#[test]
+fn parts_that_are_not_built_are_checked_and_named_all_the_same() {
+    assert_told(UNBUILT, UNBUILT_PROBLEMS);
 }
 
 #[test]

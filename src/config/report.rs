@@ -51,6 +51,11 @@ impl Report {
         }
     }
 
+    /// Whether nothing is wrong.
+    pub fn is_clean(&self) -> bool {
+        self.problems.is_empty()
+    }
+
     /// Whether further problems are only counted, so that no work on their words is worth it.
     pub fn is_full(&self) -> bool {
         self.problems.len() >= MOST_PROBLEMS

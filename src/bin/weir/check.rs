@@ -33,10 +33,7 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
         Err(message) => return Err(message),
     };
     if args.json {
-        println!(
-            "{:#}",
-            json!({"ok": problems.is_empty(), "problems": rows(&problems), "findings": rows(&findings)})
-        );
+        println!("{:#}", json!({"ok": problems.is_empty(), "problems": rows(&problems), "findings": rows(&findings)}));
     } else {
         print_problems(&problems);
         for finding in &findings {
@@ -46,11 +43,7 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
             println!("{}: ok", args.policy.display());
         }
     }
-    Ok(if problems.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The policy that JSON says, if nothing is wrong with it.
@@ -92,10 +85,7 @@ fn findings(policy: &Policy) -> Vec<Problem> {
             ));
         }
         if !provider.endpoint.tls && !provider.keys.is_empty() && !is_loopback(&provider.endpoint.host) {
-            findings.push(Problem::new(
-                at("endpoint"),
-                "http sends the key in clear text; use https",
-            ));
+            findings.push(Problem::new(at("endpoint"), "http sends the key in clear text; use https"));
         }
     }
     findings
@@ -103,15 +93,9 @@ fn findings(policy: &Policy) -> Vec<Problem> {
 
 /// Whether a host name or address is this machine.
 pub fn is_loopback(host: &str) -> bool {
-    host == "localhost"
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn rows(problems: &[Problem]) -> Vec<Value> {
-    problems
-        .iter()
-        .map(|problem| json!({"path": problem.path, "message": problem.message}))
-        .collect()
+    problems.iter().map(|problem| json!({"path": problem.path, "message": problem.message})).collect()
 }

@@ -26,11 +26,7 @@ pub fn fill(template: &str, values: &[(&str, &str)]) -> Result<String, String> {
             && !name.contains("<<")
         {
             for inserted in lookup(name)?.lines() {
-                let _ = if inserted.is_empty() {
-                    writeln!(out)
-                } else {
-                    writeln!(out, "{indent}{inserted}")
-                };
+                let _ = if inserted.is_empty() { writeln!(out) } else { writeln!(out, "{indent}{inserted}") };
             }
             continue;
         }
@@ -80,11 +76,7 @@ mod tests {
 
     #[test]
     fn a_block_takes_the_indentation_of_its_placeholder() {
-        let filled = fill(
-            "a:\n  <<block>>\nb: <<value>>\n",
-            &[("block", "x:\n  y: 1"), ("value", "2")],
-        )
-        .unwrap();
+        let filled = fill("a:\n  <<block>>\nb: <<value>>\n", &[("block", "x:\n  y: 1"), ("value", "2")]).unwrap();
         assert_eq!(filled, "a:\n  x:\n    y: 1\nb: 2\n");
     }
 
@@ -101,14 +93,7 @@ mod tests {
 
     #[test]
     fn quoted_text_reads_back_as_itself() {
-        for text in [
-            "plain",
-            "a: b # c",
-            "\"\\\n\u{85}\u{2028}\u{7f}",
-            "é😀",
-            "<<name>>",
-            "%FOO%",
-        ] {
+        for text in ["plain", "a: b # c", "\"\\\n\u{85}\u{2028}\u{7f}", "é😀", "<<name>>", "%FOO%"] {
             let read: String = serde_yaml_ng::from_str(&quote(text)).unwrap();
             assert_eq!(read, text);
         }
