@@ -83,6 +83,12 @@ def policy_with_free_ports():
     return text, ports
 
 
+def set_missing_keys(text):
+    """Gives each ${NAME} of the policy a value that a mock takes, unless the environment has one."""
+    for name in re.findall(r"\$\{(\w+)\}", text):
+        os.environ.setdefault(name, f"demo-{name.lower()}")
+
+
 class Processes:
     """The programs of a run; leaving the block ends them, whatever happened in it."""
 
@@ -198,6 +204,7 @@ def main(stay):
     text, ports = policy_with_free_ports()
     policy, config = WORK / f"policy{POLICY.suffix}", WORK / "envoy.yaml"
     policy.write_text(text)
+    set_missing_keys(text)
     rendered = subprocess.run(
         [WEIR, "render", "envoy", policy, "--listen", f"127.0.0.1:{PORT}", "--admin", f"127.0.0.1:{ADMIN_PORT}"]
         + ["--wasm", ROOT / "target/weir.wasm", "-o", config],
@@ -224,6 +231,7 @@ def main(stay):
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(line_buffering=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         main("--stay" in sys.argv[1:])
