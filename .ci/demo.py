@@ -232,7 +232,10 @@ def main(stay):
 
 if __name__ == "__main__":
     sys.stdout.reconfigure(line_buffering=True)
+    # Also where the caller had Ctrl-C ignored, as a shell does for what it starts in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
     try:
         main("--stay" in sys.argv[1:])
     except KeyboardInterrupt:
