@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use weir::config::parse;
 use weir::config::policy::{KeySource, Policy};
 use weir::config::problem::Problem;
+use weir::gateway::ability::Abilities;
+use weir::gateway::compile::Gateway;
 
 use crate::policy_file;
 
@@ -33,10 +35,7 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
         Err(message) => return Err(message),
     };
     if args.json {
-        println!(
-            "{:#}",
-            json!({"ok": problems.is_empty(), "problems": rows(&problems), "findings": rows(&findings)})
-        );
+        println!("{:#}", json!({"ok": problems.is_empty(), "problems": rows(&problems), "findings": rows(&findings)}));
     } else {
         print_problems(&problems);
         for finding in &findings {
@@ -46,25 +45,18 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
             println!("{}: ok", args.policy.display());
         }
     }
-    Ok(if problems.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The policy that JSON says, if nothing is wrong with it.
+/// The policy that JSON says, if the filter would take it.
+///
+/// Every `${NAME}` counts as set: its value is in the proxy's environment, not here.
 ///
 /// # Errors
 /// Every problem, among them every part of the policy that is well-formed and not supported yet.
 pub fn policy(written: &Value) -> Result<Policy, Vec<Problem>> {
-    let policy = parse::parse(written)?;
-    let problems: Vec<_> = policy
-        .unsupported
-        .iter()
-        .map(|part| Problem::new(part.path.as_str(), format!("{} is not supported yet", part.what)))
-        .collect();
-    if problems.is_empty() { Ok(policy) } else { Err(problems) }
+    Gateway::compile(written, &|_| Some("set".to_owned()), Abilities::ALL)?;
+    parse::parse(written)
 }
 
 /// Every problem of a policy; none means that the filter would take it.
@@ -92,10 +84,7 @@ fn findings(policy: &Policy) -> Vec<Problem> {
             ));
         }
         if !provider.endpoint.tls && !provider.keys.is_empty() && !is_loopback(&provider.endpoint.host) {
-            findings.push(Problem::new(
-                at("endpoint"),
-                "http sends the key in clear text; use https",
-            ));
+            findings.push(Problem::new(at("endpoint"), "http sends the key in clear text; use https"));
         }
     }
     findings
@@ -103,15 +92,9 @@ fn findings(policy: &Policy) -> Vec<Problem> {
 
 /// Whether a host name or address is this machine.
 pub fn is_loopback(host: &str) -> bool {
-    host == "localhost"
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn rows(problems: &[Problem]) -> Vec<Value> {
-    problems
-        .iter()
-        .map(|problem| json!({"path": problem.path, "message": problem.message}))
-        .collect()
+    problems.iter().map(|problem| json!({"path": problem.path, "message": problem.message})).collect()
 }

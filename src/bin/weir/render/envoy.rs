@@ -49,14 +49,9 @@ pub fn render(written: &Value, policy: &Policy, place: &Place<'_>) -> Result<Res
         return Ok(Err(problems));
     }
     let environment = policy_file::environment(written);
-    let plugin = Plugin {
-        wasm: place.wasm,
-        environment: environment.into_iter().collect(),
-    };
-    let labels: String = metric::LABELS
-        .iter()
-        .map(|label| format!("- {{tag_name: {label}, regex: '(;{label}=([^;]+))'}}\n"))
-        .collect();
+    let plugin = Plugin { wasm: place.wasm, environment: environment.into_iter().collect() };
+    let labels: String =
+        metric::LABELS.iter().map(|label| format!("- {{tag_name: {label}, regex: '(;{label}=([^;]+))'}}\n")).collect();
     let command: String = ascii(place.command).replace('\n', " ");
     let (floor, internal_listener) = match place.failover {
         Failover::Refresh => ("1.39", ""),
@@ -85,42 +80,17 @@ pub fn render(written: &Value, policy: &Policy, place: &Place<'_>) -> Result<Res
 
 /// What is wrong with a policy for Envoy alone.
 fn problems(policy: &Policy) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    for (index, provider) in policy.providers.iter().enumerate() {
-        let path = format!("providers.{}.cluster", provider.name);
-        if RESERVED.contains(&provider.cluster.as_str()) {
-            problems.push(Problem::new(
-                path.as_str(),
-                format!(
-                    "the name {:?} is taken by Weir's own cluster; choose another",
-                    provider.cluster
-                ),
-            ));
-        }
-        let earlier = policy
-            .providers
-            .iter()
-            .take(index)
-            .find(|other| other.cluster == provider.cluster);
-        if let Some(other) = earlier {
-            problems.push(Problem::new(
-                path,
-                format!(
-                    "a cluster belongs to one provider, {:?} belongs to {:?} already",
-                    provider.cluster, other.name
-                ),
-            ));
-        }
-    }
-    problems
+    let taken = policy.providers.iter().filter(|provider| RESERVED.contains(&provider.cluster.as_str()));
+    taken
+        .map(|provider| {
+            let message = format!("the name {:?} is taken by Weir's own cluster; choose another", provider.cluster);
+            Problem::new(format!("providers.{}.cluster", provider.name), message)
+        })
+        .collect()
 }
 
 fn address(at: SocketAddr) -> String {
-    format!(
-        "{{socket_address: {{address: {}, port_value: {}}}}}",
-        quote(&at.ip().to_string()),
-        at.port()
-    )
+    format!("{{socket_address: {{address: {}, port_value: {}}}}}", quote(&at.ip().to_string()), at.port())
 }
 
 /// What every filter of the configuration has in common.
@@ -158,10 +128,7 @@ fn listeners(written: &Value, policy: &Policy, plugin: &Plugin<'_>, place: &Plac
         Failover::Refresh => {
             let mut matches = String::new();
             for provider in &policy.providers {
-                matches += &fill(
-                    include_str!("route_match.yaml"),
-                    &[("cluster", &quote(&provider.cluster))],
-                )?;
+                matches += &fill(include_str!("route_match.yaml"), &[("cluster", &quote(&provider.cluster))])?;
             }
             fill(include_str!("route_refresh.yaml"), &[("clusters", &matches)])?
         }
@@ -170,11 +137,7 @@ fn listeners(written: &Value, policy: &Policy, plugin: &Plugin<'_>, place: &Plac
     let filter = plugin.filter(&json!({"role": "listener", "failover": failover, "policy": written}))?;
     let mut listeners = fill(
         include_str!("listener.yaml"),
-        &[
-            ("listen", &address(place.listen)),
-            ("route", &route),
-            ("plugin", &filter),
-        ],
+        &[("listen", &address(place.listen)), ("route", &route), ("plugin", &filter)],
     )?;
     if place.failover == Failover::Loop {
         let filter = plugin.filter(&json!({"role": "upstream"}))?;
@@ -201,18 +164,9 @@ fn cluster(provider: &Provider, plugin: &Plugin<'_>, place: &Place<'_>) -> Resul
     let discovery = if is_address { "type: STATIC" } else { include_str!("dns.yaml") };
     let (tls, protocol) = if endpoint.tls {
         let host = quote(&endpoint.host);
-        let sni = if is_address {
-            String::new()
-        } else {
-            format!("sni: {host}")
-        };
+        let sni = if is_address { String::new() } else { format!("sni: {host}") };
         let san_type = if is_address { "IP_ADDRESS" } else { "DNS" };
-        let values = [
-            ("sni", sni.as_str()),
-            ("ca", &quote(place.ca)),
-            ("san_type", san_type),
-            ("host", &host),
-        ];
+        let values = [("sni", sni.as_str()), ("ca", &quote(place.ca)), ("san_type", san_type), ("host", &host)];
         // HTTP/2 where the provider offers it.
         let protocol = "auto_config: {http_protocol_options: {}, http2_protocol_options: {}}";
         (fill(include_str!("tls.yaml"), &values)?, protocol)
