@@ -1,5 +1,6 @@
 //! Whole policy files, good and bad, read by `config::parse`. Not what the policies do.
 
+#![cfg(not(target_family = "wasm"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use weir::chat::capability::Capability;
@@ -12,6 +13,9 @@ const COMPLETE: &str = include_str!("fixtures/policy/complete.json");
 /// Wrong in shape, field by field.
 const BROKEN: &str = include_str!("fixtures/policy/broken.json");
 const BROKEN_PROBLEMS: &str = include_str!("fixtures/policy/broken.problems.txt");
+/// Wrong in shape in the parts that are not built yet.
+const UNBUILT: &str = include_str!("fixtures/policy/unbuilt.json");
+const UNBUILT_PROBLEMS: &str = include_str!("fixtures/policy/unbuilt.problems.txt");
 /// Well-formed, and wrong across sections.
 const ASTRAY: &str = include_str!("fixtures/policy/astray.json");
 const ASTRAY_PROBLEMS: &str = include_str!("fixtures/policy/astray.problems.txt");
@@ -22,7 +26,8 @@ fn complete() -> Policy {
 
 #[test]
 fn the_complete_policy_has_no_problem_and_names_all_that_is_not_built() {
-    let found: Vec<String> = complete().unsupported.iter().map(|part| format!("{}: {}", part.path, part.what)).collect();
+    let found: Vec<String> =
+        complete().unsupported.iter().map(|part| format!("{}: {}", part.path, part.what)).collect();
     let expected = [
         "providers.claude.api: `api: anthropic`",
         "tasks: `tasks`",
@@ -62,7 +67,10 @@ fn the_complete_policy_is_read_field_by_field() {
     assert_eq!((qwen.name.as_str(), qwen.context_window, qwen.quality), ("qwen", Some(32768), Some(0.7)));
     assert_eq!(qwen.capabilities, Some(vec![Capability::Tools, Capability::JsonSchema]));
     let price = qwen.targets[0].price.unwrap();
-    assert_eq!((price.input, price.cache_read), (TokenPrice::from_picos(100_000), Some(TokenPrice::from_picos(20_000))));
+    assert_eq!(
+        (price.input, price.cache_read),
+        (TokenPrice::from_picos(100_000), Some(TokenPrice::from_picos(20_000)))
+    );
     assert_eq!((policy.models[0].targets[0].provider.as_str(), policy.models[0].targets[0].weight), ("openai", 1));
     assert_eq!(policy.models[0].targets[0].model, "gpt-5-mini");
 
@@ -91,6 +99,11 @@ fn assert_told(policy: &str, expected: &str) {
 #[test]
 fn a_misshapen_policy_tells_every_problem_at_once() {
     assert_told(BROKEN, BROKEN_PROBLEMS);
+}
+
+#[test]
+fn parts_that_are_not_built_are_checked_and_named_all_the_same() {
+    assert_told(UNBUILT, UNBUILT_PROBLEMS);
 }
 
 #[test]

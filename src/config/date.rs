@@ -13,11 +13,7 @@ pub fn parse_seconds(text: &str) -> Option<u64> {
 /// The days since the Unix epoch of `YYYY-MM-DD`.
 fn parse_day(text: &str) -> Option<u64> {
     let mut parts = text.split('-');
-    let (year, month, day) = (
-        digits(parts.next()?, 4)?,
-        digits(parts.next()?, 2)?,
-        digits(parts.next()?, 2)?,
-    );
+    let (year, month, day) = (digits(parts.next()?, 4)?, digits(parts.next()?, 2)?, digits(parts.next()?, 2)?);
     let valid = parts.next().is_none() && year >= 1970 && (1..=12).contains(&month) && day >= 1;
     (valid && day <= days_in_month(year, month)).then(|| days_before(year, month) + day - 1)
 }
@@ -26,11 +22,7 @@ fn parse_day(text: &str) -> Option<u64> {
 fn parse_clock(text: &str) -> Option<u64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let mut parts = whole.split(':');
-    let (hour, minute, second) = (
-        digits(parts.next()?, 2)?,
-        digits(parts.next()?, 2)?,
-        digits(parts.next()?, 2)?,
-    );
+    let (hour, minute, second) = (digits(parts.next()?, 2)?, digits(parts.next()?, 2)?, digits(parts.next()?, 2)?);
     let fraction = !fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit());
     let valid = parts.next().is_none() && fraction && hour < 24 && minute < 60 && second < 60;
     valid.then_some(hour * 3600 + minute * 60 + second)

@@ -1,13 +1,7 @@
 //! Durations and sizes as people write them: `30s`, `10m`, `64KiB`. Not points in time (see `date`).
 
 /// The units of a duration with their milliseconds.
-const DURATION_UNITS: [(&str, u64); 5] = [
-    ("ms", 1),
-    ("s", 1_000),
-    ("m", 60_000),
-    ("h", 3_600_000),
-    ("d", 86_400_000),
-];
+const DURATION_UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
 /// The units of a size with their bytes. Decimal units are refused: a reader cannot know which one was meant.
 const SIZE_UNITS: [(&str, u64); 4] = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
@@ -19,11 +13,7 @@ pub fn parse_millis(text: &str) -> Option<u64> {
 
 /// The bytes of `512`, `512B`, `64KiB`, `8MiB` or `1GiB`; `None` for anything else.
 pub fn parse_bytes(text: &str) -> Option<u64> {
-    if text.bytes().all(|byte| byte.is_ascii_digit()) {
-        text.parse().ok()
-    } else {
-        parse_unit(text, &SIZE_UNITS)
-    }
+    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { parse_unit(text, &SIZE_UNITS) }
 }
 
 fn parse_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {

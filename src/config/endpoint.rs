@@ -12,10 +12,7 @@ pub fn parse(text: &str) -> Result<Endpoint, &'static str> {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (false, rest),
         Some(_) | None => return Err("must start with https:// or http://"),
     };
-    if text
-        .bytes()
-        .any(|byte| byte <= b' ' || byte >= 0x7f || matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'`'))
-    {
+    if text.bytes().any(|byte| byte <= b' ' || byte >= 0x7f || matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'`')) {
         return Err("may hold visible ASCII characters of a URL only");
     }
     if text.contains(['?', '#']) {
@@ -34,12 +31,7 @@ pub fn parse(text: &str) -> Result<Endpoint, &'static str> {
         None if tls => 443,
         None => 80,
     };
-    Ok(Endpoint {
-        tls,
-        host: host.to_ascii_lowercase(),
-        port,
-        path: path.trim_end_matches('/').to_owned(),
-    })
+    Ok(Endpoint { tls, host: host.to_ascii_lowercase(), port, path: path.trim_end_matches('/').to_owned() })
 }
 
 fn split_port(authority: &str) -> Result<(&str, Option<&str>), &'static str> {
@@ -50,10 +42,7 @@ fn split_port(authority: &str) -> Result<(&str, Option<&str>), &'static str> {
         }
         return match after {
             "" => Ok((host, None)),
-            port => port
-                .strip_prefix(':')
-                .map(|port| (host, Some(port)))
-                .ok_or("has text between `]` and the port"),
+            port => port.strip_prefix(':').map(|port| (host, Some(port))).ok_or("has text between `]` and the port"),
         };
     }
     let (host, port) = match authority.split_once(':') {
@@ -74,11 +63,7 @@ fn split_port(authority: &str) -> Result<(&str, Option<&str>), &'static str> {
 fn parse_port(digits: &str) -> Result<u16, &'static str> {
     let valid = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     let port = if valid { digits.parse().unwrap_or(0) } else { 0 };
-    if port == 0 {
-        Err("has a port that is not a number from 1 to 65535")
-    } else {
-        Ok(port)
-    }
+    if port == 0 { Err("has a port that is not a number from 1 to 65535") } else { Ok(port) }
 }
 
 #[cfg(test)]
@@ -89,46 +74,17 @@ mod tests {
     #[test]
     fn an_endpoint_falls_into_its_parts() {
         let cases = [
-            (
-                "https://api.openai.com/v1",
-                true,
-                "api.openai.com",
-                443,
-                "/v1",
-                "api.openai.com",
-            ),
-            (
-                "http://vllm.internal:8000/v1/",
-                false,
-                "vllm.internal",
-                8000,
-                "/v1",
-                "vllm.internal:8000",
-            ),
-            (
-                "HTTPS://API.Example.com",
-                true,
-                "api.example.com",
-                443,
-                "",
-                "api.example.com",
-            ),
+            ("https://api.openai.com/v1", true, "api.openai.com", 443, "/v1", "api.openai.com"),
+            ("http://vllm.internal:8000/v1/", false, "vllm.internal", 8000, "/v1", "vllm.internal:8000"),
+            ("HTTPS://API.Example.com", true, "api.example.com", 443, "", "api.example.com"),
             ("http://[::1]:11434/", false, "::1", 11434, "", "[::1]:11434"),
             ("http://127.0.0.1", false, "127.0.0.1", 80, "", "127.0.0.1"),
             ("https://a_b.svc/x/y:z", true, "a_b.svc", 443, "/x/y:z", "a_b.svc"),
         ];
         for (text, tls, host, port, path, authority) in cases {
             let endpoint = parse(text).unwrap();
-            assert_eq!(
-                (endpoint.tls, endpoint.host.as_str(), endpoint.port),
-                (tls, host, port),
-                "{text}"
-            );
-            assert_eq!(
-                (endpoint.path.as_str(), endpoint.authority().as_str()),
-                (path, authority),
-                "{text}"
-            );
+            assert_eq!((endpoint.tls, endpoint.host.as_str(), endpoint.port), (tls, host, port), "{text}");
+            assert_eq!((endpoint.path.as_str(), endpoint.authority().as_str()), (path, authority), "{text}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::config::policy::Policy;
+use crate::config::policy::{Policy, Unsupported};
 use crate::config::problem::Problem;
 use crate::config::reader::{Fields, Node};
 use crate::config::report::Report;
@@ -53,13 +53,11 @@ pub fn parse_json(bytes: &[u8]) -> Result<Policy, Vec<Problem>> {
 /// Reads a policy from a JSON value, as YAML also becomes one.
 ///
 /// # Errors
-/// Every problem found, up to a hundred and the number of the others.
+/// Every problem found, up to a hundred and the number of the others. What is not built yet is among them only if there
+/// are others; alone it is left in `Policy::unsupported`.
 pub fn parse(value: &Value) -> Result<Policy, Vec<Problem>> {
     let mut report = Report::default();
-    let root = Node {
-        value,
-        path: String::new(),
-    };
+    let root = Node { value, path: String::new() };
     let fields = root.fields(&FIELDS, &mut report);
     if !value.is_object() {
         return Err(report.into_problems());
@@ -68,8 +66,14 @@ pub fn parse(value: &Value) -> Result<Policy, Vec<Problem>> {
     let mut policy = read_sections(&fields, &mut report);
     validate::check(&policy, &mut report);
     policy.unsupported = std::mem::take(&mut report.unsupported);
-    let problems = report.into_problems();
-    if problems.is_empty() { Ok(policy) } else { Err(problems) }
+    if report.is_clean() {
+        return Ok(policy);
+    }
+    // Compiling would refuse these by name; it is not reached, and all problems are told at once.
+    for Problem { path, message } in policy.unsupported.iter().map(Unsupported::problem) {
+        report.problem(path, message);
+    }
+    Err(report.into_problems())
 }
 
 fn read_version(fields: &Fields<'_>, report: &mut Report) {
@@ -79,10 +83,7 @@ fn read_version(fields: &Fields<'_>, report: &mut Report) {
     if !version.value.is_number() {
         version.wrong_type("the number 1", report);
     } else if version.value.as_f64() != Some(1.0) {
-        report.problem(
-            &version.path,
-            format!("must be 1, the only version there is, found {}", version.value),
-        );
+        report.problem(&version.path, format!("must be 1, the only version there is, found {}", version.value));
     }
 }
 

@@ -7,6 +7,7 @@ use crate::chat::capability::Capability;
 use crate::chat::family::ApiFamily;
 use crate::chat::money::{Money, TokenPrice};
 use crate::chat::secret::Secret;
+use crate::config::problem::Problem;
 
 /// A whole policy file. Sections that are maps in the file are lists here, sorted by name.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,6 +39,13 @@ pub struct Unsupported {
     pub path: String,
     /// Its name as a user would say it, as "`rollout`" or "`prefer: fastest`".
     pub what: String,
+}
+
+impl Unsupported {
+    /// The refusal of the part, by name.
+    pub fn problem(&self) -> Problem {
+        Problem::new(self.path.clone(), format!("{} is not supported yet; remove it to use this version", self.what))
+    }
 }
 
 /// `anonymous`: whether a request without a key is served.

@@ -30,10 +30,7 @@ fn covers(earlier: &Match, later: &Match) -> bool {
     patterns_cover(&earlier.team, &later.team, Everything::IsACondition)
         && patterns_cover(&earlier.model, &later.model, Everything::IsNone)
         && families_cover(&earlier.api, &later.api)
-        && earlier
-            .header
-            .iter()
-            .all(|condition| headers_cover(condition, &later.header))
+        && earlier.header.iter().all(|condition| headers_cover(condition, &later.header))
         && (earlier.stream.is_none() || earlier.stream == later.stream)
         && earlier.min_input_tokens.unwrap_or(0) <= later.min_input_tokens.unwrap_or(0)
         && earlier.max_input_tokens.unwrap_or(u64::MAX) >= later.max_input_tokens.unwrap_or(u64::MAX)
@@ -64,7 +61,5 @@ fn families_cover(earlier: &[ApiFamily], later: &[ApiFamily]) -> bool {
 }
 
 fn headers_cover(condition: &HeaderMatch, later: &[HeaderMatch]) -> bool {
-    later
-        .iter()
-        .any(|other| other.name == condition.name && matches_pattern(&condition.value, &other.value))
+    later.iter().any(|other| other.name == condition.name && matches_pattern(&condition.value, &other.value))
 }

@@ -33,21 +33,14 @@ impl<'v> Node<'v> {
     /// The value as an object with these fields and no others.
     pub fn fields(&self, known: &[&str], report: &mut Report) -> Fields<'v> {
         let map = self.object(report);
-        for name in map
-            .into_iter()
-            .flat_map(Map::keys)
-            .filter(|name| !known.contains(&name.as_str()))
-        {
+        for name in map.into_iter().flat_map(Map::keys).filter(|name| !known.contains(&name.as_str())) {
             let path = join(&self.path, name);
             match suggest::closest(name, known.iter().copied()) {
                 Some(meant) => report.problem(path, format!("unknown field, did you mean \"{meant}\"?")),
                 None => report.problem(path, format!("unknown field; known here: {}", known.join(", "))),
             }
         }
-        Fields {
-            map,
-            path: self.path.clone(),
-        }
+        Fields { map, path: self.path.clone() }
     }
 
     /// The value as a map from names that the writer chose, sorted by name.
@@ -56,15 +49,8 @@ impl<'v> Node<'v> {
             return Vec::new();
         };
         self.check_count(map.len(), report);
-        let node = |(name, value): (&'v String, &'v Value)| {
-            (
-                name.as_str(),
-                Node {
-                    value,
-                    path: join(&self.path, name),
-                },
-            )
-        };
+        let node =
+            |(name, value): (&'v String, &'v Value)| (name.as_str(), Node { value, path: join(&self.path, name) });
         let mut entries: Vec<(&str, Node<'v>)> = map.iter().take(MOST_ENTRIES).map(node).collect();
         entries.sort_by_key(|(name, _)| *name);
         entries
@@ -77,30 +63,19 @@ impl<'v> Node<'v> {
             return Vec::new();
         };
         self.check_count(items.len(), report);
-        let node = |(index, value): (usize, &'v Value)| Node {
-            value,
-            path: format!("{}[{index}]", self.path),
-        };
+        let node = |(index, value): (usize, &'v Value)| Node { value, path: format!("{}[{index}]", self.path) };
         items.iter().take(MOST_ENTRIES).enumerate().map(node).collect()
     }
 
     /// The value as a list, or the value alone where one is written without its list.
     pub fn one_or_more(&self, report: &mut Report) -> Vec<Node<'v>> {
-        if self.value.is_string() || self.value.is_number() {
-            vec![self.clone()]
-        } else {
-            self.items(report)
-        }
+        if self.value.is_string() || self.value.is_number() { vec![self.clone()] } else { self.items(report) }
     }
 
     /// The value as a list of texts; one text stands for a list of one.
     pub fn texts(&self, report: &mut Report) -> Vec<String> {
         let items = self.one_or_more(report);
-        items
-            .iter()
-            .filter_map(|item| item.text(report))
-            .map(str::to_owned)
-            .collect()
+        items.iter().filter_map(|item| item.text(report)).map(str::to_owned).collect()
     }
 
     /// The value as a text: not empty, without control characters, of a sane length.
@@ -111,10 +86,7 @@ impl<'v> Node<'v> {
         } else if text.chars().any(char::is_control) {
             report.problem(&self.path, "must hold no line break, NUL or other control character");
         } else if text.len() > LONGEST_TEXT {
-            report.problem(
-                &self.path,
-                format!("must be at most {LONGEST_TEXT} bytes, has {}", text.len()),
-            );
+            report.problem(&self.path, format!("must be at most {LONGEST_TEXT} bytes, has {}", text.len()));
         } else {
             return Some(text);
         }
@@ -145,10 +117,7 @@ impl<'v> Node<'v> {
         if range.contains(&number) {
             return Some(number);
         }
-        report.problem(
-            &self.path,
-            format!("must be from {} to {}, found {number}", range.start(), range.end()),
-        );
+        report.problem(&self.path, format!("must be from {} to {}, found {number}", range.start(), range.end()));
         None
     }
 
@@ -165,10 +134,7 @@ impl<'v> Node<'v> {
             } else {
                 format!("from {} to {}", range.start(), range.end())
             };
-            report.problem(
-                &self.path,
-                format!("must be a whole number, {bounds}, found {}", self.value),
-            );
+            report.problem(&self.path, format!("must be a whole number, {bounds}, found {}", self.value));
         }
         whole
     }
@@ -176,10 +142,7 @@ impl<'v> Node<'v> {
     /// The value as one of a closed set of words.
     pub fn choice<T: Copy>(&self, choices: &[(&str, T)], report: &mut Report) -> Option<T> {
         let word = self.prose(report)?;
-        let found = choices
-            .iter()
-            .find(|(name, _)| *name == word)
-            .map(|(_, choice)| *choice);
+        let found = choices.iter().find(|(name, _)| *name == word).map(|(_, choice)| *choice);
         if found.is_none() {
             self.no_such_word(word, choices.iter().map(|(name, _)| *name), report);
         }
@@ -190,11 +153,7 @@ impl<'v> Node<'v> {
     pub fn no_such_word<'w>(&self, word: &str, words: impl Iterator<Item = &'w str> + Clone, report: &mut Report) {
         let allowed = words.clone().collect::<Vec<&str>>().join(", ");
         let meant = suggest::closest(word, words).map(|meant| format!("; did you mean \"{meant}\"?"));
-        let message = format!(
-            "must be one of {allowed}, found {}{}",
-            quoted(word),
-            meant.unwrap_or_default()
-        );
+        let message = format!("must be one of {allowed}, found {}{}", quoted(word), meant.unwrap_or_default());
         report.problem(&self.path, message);
     }
 
@@ -296,10 +255,7 @@ impl<'v> Node<'v> {
 
     fn check_count(&self, count: usize, report: &mut Report) {
         if count > MOST_ENTRIES {
-            report.problem(
-                &self.path,
-                format!("must have at most {MOST_ENTRIES} entries, has {count}"),
-            );
+            report.problem(&self.path, format!("must have at most {MOST_ENTRIES} entries, has {count}"));
         }
     }
 }
@@ -308,10 +264,7 @@ impl<'v> Fields<'v> {
     /// The field of that name, if it is written.
     pub fn get(&self, name: &str) -> Option<Node<'v>> {
         let value = self.map?.get(name)?;
-        Some(Node {
-            value,
-            path: join(&self.path, name),
-        })
+        Some(Node { value, path: join(&self.path, name) })
     }
 
     /// The field of that name, or a problem that ends with the way out.
@@ -325,8 +278,7 @@ impl<'v> Fields<'v> {
 
     /// Whether the object is one and has none of these fields.
     pub fn lacks_all(&self, names: &[&str]) -> bool {
-        self.map
-            .is_some_and(|map| !names.iter().any(|name| map.contains_key(*name)))
+        self.map.is_some_and(|map| !names.iter().any(|name| map.contains_key(*name)))
     }
 }
 
@@ -345,11 +297,7 @@ pub fn join(path: &str, name: &str) -> String {
 /// A text of the writer's as it may stand in a message: in quotes, escaped, cut where it gets long.
 pub fn quoted(text: &str) -> String {
     let shown: String = text.chars().take(60).collect();
-    if shown.len() < text.len() {
-        format!("{shown:?}…")
-    } else {
-        format!("{shown:?}")
-    }
+    if shown.len() < text.len() { format!("{shown:?}…") } else { format!("{shown:?}") }
 }
 
 /// Checks a name that goes into headers, metrics and cluster names.

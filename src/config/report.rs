@@ -51,6 +51,11 @@ impl Report {
         }
     }
 
+    /// Whether nothing is wrong.
+    pub fn is_clean(&self) -> bool {
+        self.problems.is_empty()
+    }
+
     /// Whether further problems are only counted, so that no work on their words is worth it.
     pub fn is_full(&self) -> bool {
         self.problems.len() >= MOST_PROBLEMS
@@ -58,29 +63,19 @@ impl Report {
 
     /// Notes a well-formed part that is not built yet.
     pub fn unsupported(&mut self, path: impl Display, what: impl Display) {
-        self.unsupported.push(Unsupported {
-            path: path.to_string(),
-            what: format!("`{what}`"),
-        });
+        self.unsupported.push(Unsupported { path: path.to_string(), what: format!("`{what}`") });
     }
 
     /// Notes a name to be looked up when every section has been read.
     pub fn mention(&mut self, path: &str, kind: Kind, name: &str) {
-        self.mentions.push(Mention {
-            path: path.to_owned(),
-            kind,
-            name: name.to_owned(),
-        });
+        self.mentions.push(Mention { path: path.to_owned(), kind, name: name.to_owned() });
     }
 
     /// Every problem told, and how many were not.
     pub fn into_problems(self) -> Vec<Problem> {
         let mut problems = self.problems;
         if self.untold > 0 {
-            problems.push(Problem::new(
-                "",
-                format!("and {} more; mend these first", self.untold),
-            ));
+            problems.push(Problem::new("", format!("and {} more; mend these first", self.untold)));
         }
         problems
     }

@@ -10,18 +10,8 @@ use crate::config::suggest;
 use crate::config::wildcard::matches_pattern;
 
 /// The classes of task that are built in; `tasks` may add to them.
-const TASKS: [&str; 10] = [
-    "chat",
-    "code",
-    "reasoning",
-    "summarize",
-    "classify",
-    "extract",
-    "translate",
-    "document_qa",
-    "creative",
-    "agent",
-];
+const TASKS: [&str; 10] =
+    ["chat", "code", "reasoning", "summarize", "classify", "extract", "translate", "document_qa", "creative", "agent"];
 
 /// A model named in a policy that is neither a `models` entry nor `provider/model`: only the catalogue can tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,10 +31,7 @@ pub fn bare_names(policy: &Policy) -> Vec<BareName> {
         for (index, name) in place.names.iter().enumerate() {
             let asked = !place.is_route && names.is_asked_for(name);
             if !name.contains('*') && !asked && matches!(names.resolve(name), Model::Bare) {
-                bare.push(BareName {
-                    path: format!("{}[{index}]", place.path),
-                    name: name.clone(),
-                });
+                bare.push(BareName { path: format!("{}[{index}]", place.path), name: name.clone() });
             }
         }
     }
@@ -72,7 +59,8 @@ struct Names<'p> {
     models: BTreeSet<&'p str>,
     teams: BTreeMap<&'p str, Option<&'p str>>,
     keys: BTreeSet<&'p str>,
-    asked: Vec<&'p str>,
+    /// What routes take by its full name.
+    asked: BTreeSet<&'p str>,
 }
 
 /// What a model's name in a policy stands for.
@@ -89,17 +77,9 @@ impl<'p> Names<'p> {
     fn of(policy: &'p Policy) -> Self {
         let asked = policy.routes.iter().flat_map(|route| &route.matches.model);
         Self {
-            providers: policy
-                .providers
-                .iter()
-                .map(|provider| (provider.name.as_str(), provider))
-                .collect(),
+            providers: policy.providers.iter().map(|provider| (provider.name.as_str(), provider)).collect(),
             models: policy.models.iter().map(|model| model.name.as_str()).collect(),
-            teams: policy
-                .teams
-                .iter()
-                .map(|team| (team.name.as_str(), team.parent.as_deref()))
-                .collect(),
+            teams: policy.teams.iter().map(|team| (team.name.as_str(), team.parent.as_deref())).collect(),
             keys: policy.keys.iter().map(|key| key.id.as_str()).collect(),
             asked: asked.map(String::as_str).filter(|name| !name.contains('*')).collect(),
         }
@@ -109,31 +89,22 @@ impl<'p> Names<'p> {
         if self.models.contains(name) {
             return Model::Entry;
         }
-        let provider = name
-            .split_once('/')
-            .and_then(|(provider, _)| self.providers.get(provider));
+        let provider = name.split_once('/').and_then(|(provider, _)| self.providers.get(provider));
         provider.map_or(Model::Bare, |provider| Model::At(provider))
     }
 
     /// Whether a route takes the name as it stands, so that clients may ask for it.
     fn is_asked_for(&self, name: &str) -> bool {
-        name == "auto" || self.asked.contains(&name)
+        name == "auto" || self.asked.contains(name)
     }
 }
 
 /// Tells that nothing of a kind has a name.
 fn unknown<'n>(path: &str, kind: &str, name: &str, known: impl Iterator<Item = &'n str>, report: &mut Report) {
     // Comparing with every name is only worth it while somebody reads the answer.
-    let meant = if report.is_full() {
-        None
-    } else {
-        suggest::closest(name, known)
-    };
+    let meant = if report.is_full() { None } else { suggest::closest(name, known) };
     let meant = meant.map(|meant| format!(", did you mean \"{meant}\"?"));
-    report.problem(
-        path,
-        format!("no {kind} is called {}{}", quoted(name), meant.unwrap_or_default()),
-    );
+    report.problem(path, format!("no {kind} is called {}{}", quoted(name), meant.unwrap_or_default()));
 }
 
 fn check_clusters(policy: &Policy, report: &mut Report) {
@@ -143,15 +114,9 @@ fn check_clusters(policy: &Policy, report: &mut Report) {
             continue;
         };
         let path = join(&join("providers", &provider.name), "cluster");
-        let found = format!(
-            "cluster {} already belongs to provider {}",
-            quoted(&provider.cluster),
-            quoted(owner)
-        );
-        report.problem(
-            path,
-            format!("{found}; credentials and path are set per cluster, so give each provider its own"),
-        );
+        let found = format!("cluster {} already belongs to provider {}", quoted(&provider.cluster), quoted(owner));
+        report
+            .problem(path, format!("{found}; credentials and path are set per cluster, so give each provider its own"));
     }
 }
 
@@ -175,10 +140,7 @@ fn check_duplicates(policy: &Policy, report: &mut Report) {
     for (index, route) in policy.routes.iter().enumerate() {
         if let Some(first) = routes.insert(&route.name, index) {
             let found = format!("{} is already the name of routes[{first}]", quoted(&route.name));
-            report.problem(
-                format_args!("routes[{index}].name"),
-                format!("{found}; give each route its own"),
-            );
+            report.problem(format_args!("routes[{index}].name"), format!("{found}; give each route its own"));
         }
     }
     let mut ids: BTreeMap<&str, usize> = BTreeMap::new();
@@ -187,41 +149,25 @@ fn check_duplicates(policy: &Policy, report: &mut Report) {
         // An id or hash that could not be read has been told already.
         if let Some(first) = ids.insert(&key.id, index).filter(|_| !key.id.is_empty()) {
             let found = format!("{} is already the id of keys[{first}]", quoted(&key.id));
-            report.problem(
-                format_args!("keys[{index}].id"),
-                format!("{found}; give each key its own"),
-            );
+            report.problem(format_args!("keys[{index}].id"), format!("{found}; give each key its own"));
         }
         if let Some(first) = hashes.insert(&key.sha256, index).filter(|_| key.sha256 != [0; 32]) {
             let found = format!("the same key as keys[{first}]");
-            report.problem(
-                format_args!("keys[{index}].sha256"),
-                format!("{found}; one key can be only one principal"),
-            );
+            report.problem(format_args!("keys[{index}].sha256"), format!("{found}; one key can be only one principal"));
         }
     }
 }
 
 fn check_teams(policy: &Policy, names: &Names<'_>, report: &mut Report) {
-    let regions: BTreeSet<&str> = policy
-        .providers
-        .iter()
-        .filter_map(|provider| provider.region.as_deref())
-        .collect();
+    let regions: BTreeSet<&str> = policy.providers.iter().filter_map(|provider| provider.region.as_deref()).collect();
     // Teams whose way up is known to end, or has been told not to.
     let mut settled: BTreeSet<&str> = BTreeSet::new();
     for team in &policy.teams {
         let path = join("teams", &team.name);
-        if let Some(parent) = team.parent.as_deref() {
-            if !names.teams.contains_key(parent) {
-                unknown(
-                    &join(&path, "parent"),
-                    "team",
-                    parent,
-                    names.teams.keys().copied(),
-                    report,
-                );
-            }
+        if let Some(parent) = team.parent.as_deref()
+            && !names.teams.contains_key(parent)
+        {
+            unknown(&join(&path, "parent"), "team", parent, names.teams.keys().copied(), report);
         }
         let mut way: Vec<&str> = Vec::new();
         let mut on_way: BTreeSet<&str> = BTreeSet::new();
@@ -238,14 +184,11 @@ fn check_teams(policy: &Policy, names: &Names<'_>, report: &mut Report) {
             next = names.teams.get(name).copied().flatten();
         }
         settled.extend(way);
-        if let Some(wanted) = team.regions.as_ref().filter(|wanted| !wanted.is_empty()) {
-            if !wanted.iter().any(|region| regions.contains(region.as_str())) {
-                let found = format!("no provider is in {}", wanted.join(" or "));
-                report.problem(
-                    join(&path, "regions"),
-                    format!("{found}, so the team could never be served"),
-                );
-            }
+        if let Some(wanted) = team.regions.as_ref().filter(|wanted| !wanted.is_empty())
+            && !wanted.iter().any(|region| regions.contains(region.as_str()))
+        {
+            let found = format!("no provider is in {}", wanted.join(" or "));
+            report.problem(join(&path, "regions"), format!("{found}, so the team could never be served"));
         }
     }
 }
@@ -253,13 +196,7 @@ fn check_teams(policy: &Policy, names: &Names<'_>, report: &mut Report) {
 fn check_keys(policy: &Policy, names: &Names<'_>, report: &mut Report) {
     for (index, key) in policy.keys.iter().enumerate() {
         if let Some(team) = key.team.as_deref().filter(|team| !names.teams.contains_key(team)) {
-            unknown(
-                &format!("keys[{index}].team"),
-                "team",
-                team,
-                names.teams.keys().copied(),
-                report,
-            );
+            unknown(&format!("keys[{index}].team"), "team", team, names.teams.keys().copied(), report);
         }
     }
 }
@@ -295,14 +232,11 @@ fn check_model_lists(policy: &Policy, names: &Names<'_>, report: &mut Report) {
         for (index, name) in place.names.iter().enumerate() {
             let path = format!("{}[{index}]", place.path);
             if place.is_route && name.contains('*') {
-                report.problem(
-                    path,
-                    format!("a route needs the models' names, found the pattern {}", quoted(name)),
-                );
-            } else if let Model::At(_) = names.resolve(name) {
-                if name.ends_with('/') {
-                    report.problem(path, format!("names a provider without a model: {}", quoted(name)));
-                }
+                report.problem(path, format!("a route needs the models' names, found the pattern {}", quoted(name)));
+            } else if let Model::At(_) = names.resolve(name)
+                && name.ends_with('/')
+            {
+                report.problem(path, format!("names a provider without a model: {}", quoted(name)));
             }
         }
     }
@@ -313,10 +247,7 @@ fn check_routes(policy: &Policy, names: &Names<'_>, report: &mut Report) {
         .models
         .iter()
         .map(|model| {
-            let providers = model
-                .targets
-                .iter()
-                .filter_map(|target| names.providers.get(target.provider.as_str()));
+            let providers = model.targets.iter().filter_map(|target| names.providers.get(target.provider.as_str()));
             (model.name.as_str(), providers.copied().collect())
         })
         .collect();
@@ -368,38 +299,21 @@ fn route_providers<'p>(
 fn check_residency(index: usize, providers: &[&Provider], route: &Route, report: &mut Report) {
     let require = &route.require;
     let in_region = |provider: &Provider| {
-        require.regions.is_empty()
-            || provider
-                .region
-                .as_ref()
-                .is_some_and(|region| require.regions.contains(region))
+        require.regions.is_empty() || provider.region.as_ref().is_some_and(|region| require.regions.contains(region))
     };
     let labelled = |provider: &Provider| require.labels.iter().all(|label| provider.labels.contains(label));
-    if providers.is_empty()
-        || providers
-            .iter()
-            .any(|provider| in_region(provider) && labelled(provider))
-    {
+    if providers.is_empty() || providers.iter().any(|provider| in_region(provider) && labelled(provider)) {
         return;
     }
     let path = format!("routes[{index}].require");
     let (regions, labels) = (require.regions.join(" or "), require.labels.join(" and "));
     let way_out = "set `region` and `labels` of the providers, or relax the rule";
     if !providers.iter().any(|provider| in_region(provider)) {
-        report.problem(
-            join(&path, "regions"),
-            format!("no target of this route is in {regions}; {way_out}"),
-        );
+        report.problem(join(&path, "regions"), format!("no target of this route is in {regions}; {way_out}"));
     } else if !providers.iter().any(|provider| labelled(provider)) {
-        report.problem(
-            join(&path, "labels"),
-            format!("no target of this route is labelled {labels}; {way_out}"),
-        );
+        report.problem(join(&path, "labels"), format!("no target of this route is labelled {labels}; {way_out}"));
     } else {
-        report.problem(
-            path,
-            format!("no target of this route is both in {regions} and labelled {labels}; {way_out}"),
-        );
+        report.problem(path, format!("no target of this route is both in {regions} and labelled {labels}; {way_out}"));
     }
 }
 
@@ -432,9 +346,6 @@ fn check_someone_may_ask(policy: &Policy, report: &mut Report) {
     let allowed = policy.anonymous == Anonymous::Allow || !policy.keys.is_empty() || report.jwt;
     if !allowed {
         let way_out = "add a key (`weir key new` prints one) or write `anonymous: allow`";
-        report.problem(
-            "anonymous",
-            format!("there are no keys, so nobody could be served: {way_out}"),
-        );
+        report.problem("anonymous", format!("there are no keys, so nobody could be served: {way_out}"));
     }
 }

@@ -1,1 +1,11 @@
-//! The proxy-wasm shell: the only room that knows the SDK and the host's ABI. It holds no policy.
+//! The proxy-wasm shell: the only room that knows the SDK and the host's ABI. It turns callbacks into calls on an
+//! `Exchange` and performs the `Step`s that come back; it holds no policy.
+
+mod abi;
+mod envoy;
+mod host;
+mod listener;
+mod perform;
+mod registry;
+pub mod root;
+mod upstream;

@@ -7,17 +7,15 @@ pub struct Abilities {
     pub shared_data: bool,
     /// Metrics.
     pub metrics: bool,
-    /// Request bodies may be replaced and headers changed once the body is there.
-    pub body_routing: bool,
 }
 
 impl Abilities {
     /// A host that can do everything; the native program compiles policies for it.
-    pub const ALL: Self = Self { shared_data: true, metrics: true, body_routing: true };
+    pub const ALL: Self = Self { shared_data: true, metrics: true };
 
-    /// The names of what is missing, for the log and for `/weir/status`.
+    /// The names of what is missing, for the log.
     pub fn missing(self) -> Vec<&'static str> {
-        let all = [("shared data", self.shared_data), ("metrics", self.metrics), ("body routing", self.body_routing)];
+        let all = [("shared data", self.shared_data), ("metrics", self.metrics)];
         all.into_iter().filter(|(_, present)| !present).map(|(name, _)| name).collect()
     }
 }

@@ -18,8 +18,6 @@ pub(crate) struct Answer {
     pub status: u16,
     /// When the first byte of its content came.
     pub first_byte: Option<Timestamp>,
-    /// When it was complete.
-    pub complete: bool,
     /// Whether Weir asked for a usage event that the client must not see.
     pub hides_usage: bool,
     pub body: Body,
@@ -60,7 +58,6 @@ impl Exchange {
         self.explain(&mut steps);
         self.stage = Stage::Answering;
         if end {
-            self.answer.complete = true;
             self.settle(host, &mut steps);
         }
         steps
@@ -159,7 +156,20 @@ impl Exchange {
             }
         }
         if end {
-            self.answer.complete = true;
+            self.settle(host, &mut steps);
+        }
+        steps
+    }
+
+    /// Whether the answer's bytes are looked at; a shell need not fetch them otherwise.
+    pub fn reads_answer(&self) -> bool {
+        matches!(self.answer.body, Body::Json(_) | Body::Stream(_))
+    }
+
+    /// The answer ended without a last piece of body: trailers followed.
+    pub fn response_end(&mut self, host: &dyn Host) -> Steps {
+        let mut steps = Steps::default();
+        if self.stage == Stage::Answering {
             self.settle(host, &mut steps);
         }
         steps

@@ -7,7 +7,6 @@ use std::rc::Rc;
 use crate::codec::openai::head::decode_head;
 use crate::codec::openai::splice::splice;
 use crate::error::{ErrorCode, GatewayError};
-use crate::gateway::credential::CREDENTIAL_HEADERS;
 use crate::gateway::exchange::Exchange;
 use crate::gateway::step::{Flow, Step, Steps};
 use crate::host::{Host, LogLevel};
@@ -94,6 +93,11 @@ impl Exchange {
         Ok(steps)
     }
 
+    /// The cluster of the attempt that is under way.
+    pub fn attempt_cluster(&self) -> Option<&str> {
+        self.attempts.last().map(|attempt| attempt.target.provider.cluster.as_str())
+    }
+
     fn set_headers(&mut self, one: &Try, steps: &mut Steps) {
         let provider = &one.target.provider;
         steps.set(":path", format!("{}{}", provider.base_path, self.call.rest));
@@ -159,9 +163,4 @@ impl Exchange {
         }
         steps
     }
-}
-
-/// Whether a header may hold a credential; such a value is never shown.
-pub(crate) fn is_secret(name: &str) -> bool {
-    CREDENTIAL_HEADERS.contains(&name)
 }

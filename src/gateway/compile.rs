@@ -56,9 +56,6 @@ fn unsupported(policy: &Policy) -> Vec<Problem> {
 }
 
 fn check_host(policy: &Policy, host: Abilities, problems: &mut Vec<Problem>) {
-    if !host.body_routing {
-        problems.push(Problem::new("", "this host cannot route by the request body; see README for what it must allow"));
-    }
     let pool = policy.providers.iter().find(|provider| provider.keys.len() > 1);
     if let (false, StoreUnavailable::Closed, Some(provider)) = (host.shared_data, policy.store, pool) {
         let message = "a key pool needs the host's shared data, which is missing; \

@@ -81,7 +81,7 @@ impl Exchange {
             (_, Some(_)) => Outcome::Error,
             (Body::Stream(stream), None) if stream.saw_error() => Outcome::Error,
             // A chat stream that ends without its last word was cut, however politely.
-            (Body::Stream(stream), None) if self.call.endpoint == Endpoint::ChatCompletions && !stream.saw_done() => {
+            (Body::Stream(stream), None) if self.call.endpoint == Endpoint::ChatCompletions && !stream.saw_done() && !stream.saw_finish_reason() => {
                 Outcome::UpstreamCut
             }
             _ if self.answer.status >= 400 => Outcome::Error,

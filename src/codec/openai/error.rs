@@ -46,3 +46,41 @@ fn kind(code: ErrorCode) -> &'static str {
         ErrorCode::UpstreamError | ErrorCode::PolicyUnavailable => "server_error",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::{Value, json};
+
+    use super::{encode_error, stream_error};
+    use crate::error::{ErrorCode, GatewayError};
+
+    #[test]
+    fn every_code_has_the_family_s_shape() {
+        for code in ErrorCode::ALL {
+            let body = encode_error(&GatewayError::new(code, "a \"rule\"\n\u{1}é"));
+            let value: Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(value["error"]["message"], "a \"rule\"\n\u{1}é");
+            assert_eq!(value["error"]["code"], code.name());
+            assert_eq!(value["error"]["param"], Value::Null);
+            assert!(value["error"]["type"].is_string());
+        }
+    }
+
+    #[test]
+    fn a_stream_error_is_one_event_that_names_the_member() {
+        let error = GatewayError::new(ErrorCode::UnknownModel, "no model \"x\"").at("model");
+        let event = String::from_utf8(stream_error(&error)).unwrap();
+        let data = event
+            .strip_prefix("data: ")
+            .and_then(|rest| rest.strip_suffix("\n\n"))
+            .unwrap();
+        assert_eq!(
+            serde_json::from_str::<Value>(data).unwrap(),
+            json!({"error": {
+                "message": "no model \"x\"", "type": "invalid_request_error", "param": "model", "code": "unknown_model"
+            }})
+        );
+    }
+}

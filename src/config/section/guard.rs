@@ -3,25 +3,9 @@
 use crate::config::reader::{Fields, Node, check_plain_name};
 use crate::config::report::Report;
 
-const FIELDS: [&str; 8] = [
-    "name",
-    "on",
-    "pii",
-    "secrets",
-    "injection",
-    "patterns",
-    "call",
-    "action",
-];
+const FIELDS: [&str; 8] = ["name", "on", "pii", "secrets", "injection", "patterns", "call", "action"];
 const FINDERS: [&str; 5] = ["pii", "secrets", "injection", "patterns", "call"];
-const PII: [(&str, ()); 6] = [
-    ("email", ()),
-    ("phone", ()),
-    ("credit_card", ()),
-    ("iban", ()),
-    ("ssn", ()),
-    ("ip", ()),
-];
+const PII: [(&str, ()); 6] = [("email", ()), ("phone", ()), ("credit_card", ()), ("iban", ()), ("ssn", ()), ("ip", ())];
 const ACTIONS: [(&str, ()); 4] = [("block", ()), ("redact", ()), ("restore", ()), ("watch", ())];
 
 /// Checks `guards`.
@@ -36,10 +20,10 @@ pub fn read(section: &Node<'_>, report: &mut Report) {
 
 fn read_one(node: &Node<'_>, report: &mut Report) {
     let fields = node.fields(&FIELDS, report);
-    if let Some(name) = fields.need("name", "write what findings shall be counted under", report) {
-        if let Some(text) = name.text(report) {
-            check_plain_name(&name.path, text, report);
-        }
+    if let Some(name) = fields.need("name", "write what findings shall be counted under", report)
+        && let Some(text) = name.text(report)
+    {
+        check_plain_name(&name.path, text, report);
     }
     if let Some(on) = fields.need("on", "write `[request]`, `[response]` or both", report) {
         read_words(&on, &[("request", ()), ("response", ())], report);
@@ -48,10 +32,7 @@ fn read_one(node: &Node<'_>, report: &mut Report) {
         action.choice(&ACTIONS, report);
     }
     if fields.lacks_all(&FINDERS) {
-        report.problem(
-            &node.path,
-            format!("must say what to look for: one of {}", FINDERS.join(", ")),
-        );
+        report.problem(&node.path, format!("must say what to look for: one of {}", FINDERS.join(", ")));
     }
     read_finders(&fields, report);
 }
@@ -90,10 +71,10 @@ fn read_call(node: &Node<'_>, report: &mut Report) {
     if let Some(cluster) = fields.need("cluster", "write the upstream cluster to ask", report) {
         cluster.text(report);
     }
-    if let Some(path) = fields.get("path") {
-        if path.text(report).is_some_and(|text| !text.starts_with('/')) {
-            report.problem(&path.path, "must begin with a slash");
-        }
+    if let Some(path) = fields.get("path")
+        && path.text(report).is_some_and(|text| !text.starts_with('/'))
+    {
+        report.problem(&path.path, "must begin with a slash");
     }
     if let Some(timeout) = fields.get("timeout") {
         timeout.millis(report);

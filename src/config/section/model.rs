@@ -11,11 +11,7 @@ const HEAVIEST: u64 = 1_000_000;
 
 /// Reads the section.
 pub fn read(section: &Node<'_>, report: &mut Report) -> Vec<Model> {
-    section
-        .entries(report)
-        .iter()
-        .map(|(name, node)| read_one(name, node, report))
-        .collect()
+    section.entries(report).iter().map(|(name, node)| read_one(name, node, report)).collect()
 }
 
 fn read_one(name: &str, node: &Node<'_>, report: &mut Report) -> Model {
@@ -27,9 +23,7 @@ fn read_one(name: &str, node: &Node<'_>, report: &mut Report) -> Model {
     Model {
         name: name.to_owned(),
         quality: fields.get("quality").and_then(|quality| read_quality(&quality, report)),
-        targets: targets
-            .map(|targets| read_targets(&targets, report))
-            .unwrap_or_default(),
+        targets: targets.map(|targets| read_targets(&targets, report)).unwrap_or_default(),
         context_window: tokens("context_window", report),
         max_output: tokens("max_output", report),
         capabilities: fields.get("capabilities").map(|list| capabilities(&list, report)),
@@ -79,33 +73,22 @@ fn read_targets(node: &Node<'_>, report: &mut Report) -> Vec<Target> {
     if node.value.as_array().is_some_and(Vec::is_empty) {
         report.problem(&node.path, "must have at least one target, as `provider/model`");
     } else if !targets.is_empty() && targets.iter().all(|target| target.weight == 0) {
-        report.problem(
-            &node.path,
-            "every weight is 0, so no target could ever be drawn; give one a weight above 0",
-        );
+        report.problem(&node.path, "every weight is 0, so no target could ever be drawn; give one a weight above 0");
     }
     targets
 }
 
 fn read_target(node: &Node<'_>, report: &mut Report) -> Target {
-    let plain = Target {
-        weight: 1,
-        ..Target::default()
-    };
+    let plain = Target { weight: 1, ..Target::default() };
     if node.value.is_string() {
         let Some(text) = node.text(report) else { return plain };
-        let Some((provider, model)) = text
-            .split_once('/')
-            .filter(|(provider, model)| !provider.is_empty() && !model.is_empty())
+        let Some((provider, model)) =
+            text.split_once('/').filter(|(provider, model)| !provider.is_empty() && !model.is_empty())
         else {
             report.problem(&node.path, format!("must be `provider/model`, found {}", quoted(text)));
             return plain;
         };
-        return Target {
-            provider: provider.to_owned(),
-            model: model.to_owned(),
-            ..plain
-        };
+        return Target { provider: provider.to_owned(), model: model.to_owned(), ..plain };
     }
     if !node.value.is_object() {
         node.wrong_type("`provider/model` or a map with `provider` and `model`", report);
@@ -118,9 +101,7 @@ fn read_target(node: &Node<'_>, report: &mut Report) -> Target {
     };
     let provider = name("provider", "write the name of an entry of `providers`").unwrap_or_default();
     let model = name("model", "write the model's name at that provider").unwrap_or_default();
-    let weight = fields
-        .get("weight")
-        .and_then(|weight| weight.whole(0..=HEAVIEST, report));
+    let weight = fields.get("weight").and_then(|weight| weight.whole(0..=HEAVIEST, report));
     Target {
         provider,
         model,
@@ -135,10 +116,7 @@ fn read_price(node: &Node<'_>, report: &mut Report) -> WrittenPrice {
         let node = fields.need(field, "write USD per million tokens, 0 if it is free", report)?;
         node.price(report)
     };
-    let (input, output) = (
-        needed("input").unwrap_or_default(),
-        needed("output").unwrap_or_default(),
-    );
+    let (input, output) = (needed("input").unwrap_or_default(), needed("output").unwrap_or_default());
     let optional = |field: &str, report: &mut Report| fields.get(field).and_then(|price| price.price(report));
     WrittenPrice {
         input,

@@ -23,11 +23,11 @@ pub fn read_budgets(section: &Node<'_>, report: &mut Report) {
     let mut names: Vec<&str> = Vec::new();
     for node in section.items(report) {
         let fields = node.fields(&BUDGET_FIELDS, report);
-        if let Some(name) = fields.need("name", "write what metrics and messages shall call it", report) {
-            if let Some(text) = name.text(report) {
-                check_plain_name(&name.path, text, report);
-                names.push(text);
-            }
+        if let Some(name) = fields.need("name", "write what metrics and messages shall call it", report)
+            && let Some(text) = name.text(report)
+        {
+            check_plain_name(&name.path, text, report);
+            names.push(text);
         }
         read_subject(&fields, report);
         if let Some(per) = fields.need("per", "write one of minute, hour, day, week, month", report) {
@@ -48,14 +48,8 @@ pub fn read_budgets(section: &Node<'_>, report: &mut Report) {
         }
     }
     names.sort_unstable();
-    for name in names
-        .windows(2)
-        .filter_map(|pair| pair.first().filter(|first| pair.last() == Some(first)))
-    {
-        report.problem(
-            &section.path,
-            format!("two budgets are called {}; rename one", quoted(name)),
-        );
+    for name in names.windows(2).filter_map(|pair| pair.first().filter(|first| pair.last() == Some(first))) {
+        report.problem(&section.path, format!("two budgets are called {}; rename one", quoted(name)));
     }
     if !section.is_hollow() {
         report.unsupported(&section.path, "budgets");
@@ -81,11 +75,7 @@ pub fn read_limits(section: &Node<'_>, report: &mut Report) {
 /// Checks `cluster_limits`.
 pub fn read_cluster(section: &Node<'_>, report: &mut Report) {
     let fields = section.fields(&["rate_limit_service", "domain"], report);
-    let service = fields.need(
-        "rate_limit_service",
-        "write the cluster of Envoy's rate limit service",
-        report,
-    );
+    let service = fields.need("rate_limit_service", "write the cluster of Envoy's rate limit service", report);
     for node in [service, fields.get("domain")].into_iter().flatten() {
         node.text(report);
     }
@@ -99,11 +89,7 @@ fn read_counts(fields: &Fields<'_>, names: &[&str], report: &mut Report) {
 }
 
 fn read_subject(fields: &Fields<'_>, report: &mut Report) {
-    let Some(node) = fields.need(
-        "for",
-        "write whom it binds, as \"team:growth\", \"key:*\" or \"all\"",
-        report,
-    ) else {
+    let Some(node) = fields.need("for", "write whom it binds, as \"team:growth\", \"key:*\" or \"all\"", report) else {
         return;
     };
     let Some(text) = node.text(report) else { return };
@@ -113,10 +99,7 @@ fn read_subject(fields: &Fields<'_>, report: &mut Report) {
     let Some((subject, name)) = text.split_once(':').filter(|(_, name)| !name.is_empty()) else {
         report.problem(
             &node.path,
-            format!(
-                "must be \"all\" or a kind and a name, as \"team:growth\", found {}",
-                quoted(text)
-            ),
+            format!("must be \"all\" or a kind and a name, as \"team:growth\", found {}", quoted(text)),
         );
         return;
     };
@@ -127,10 +110,7 @@ fn read_subject(fields: &Fields<'_>, report: &mut Report) {
             let known = SUBJECTS.map(|(known, _)| known);
             let meant = suggest::closest(subject, known).map(|meant| format!("; did you mean \"{meant}\"?"));
             let rule = format!("must begin with one of {}", known.join(", "));
-            report.problem(
-                &node.path,
-                format!("{rule}, found {}{}", quoted(subject), meant.unwrap_or_default()),
-            );
+            report.problem(&node.path, format!("{rule}, found {}{}", quoted(subject), meant.unwrap_or_default()));
         }
     }
 }

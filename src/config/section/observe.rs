@@ -5,11 +5,8 @@ use crate::config::reader::Node;
 use crate::config::report::Report;
 
 /// What `audit` may say; `None` is well-formed and not built yet.
-const AUDITS: [(&str, Option<Audit>); 3] = [
-    ("off", Some(Audit::Off)),
-    ("metadata", Some(Audit::Metadata)),
-    ("content", None),
-];
+const AUDITS: [(&str, Option<Audit>); 3] =
+    [("off", Some(Audit::Off)), ("metadata", Some(Audit::Metadata)), ("content", None)];
 
 /// What `labels` may name; `None` is well-formed and not built yet.
 const LABELS: [(&str, Option<Label>); 5] = [
@@ -24,22 +21,17 @@ const LABELS: [(&str, Option<Label>); 5] = [
 pub fn read(section: &Node<'_>, report: &mut Report) -> Observe {
     let usual = Observe::default();
     let fields = section.fields(&["audit", "explain", "labels", "usage_export"], report);
-    if let Some(export) = fields.get("usage_export") {
-        if export.flag(report) == Some(true) {
-            report.unsupported(&export.path, "observe.usage_export: true");
-        }
+    if let Some(export) = fields.get("usage_export")
+        && export.flag(report) == Some(true)
+    {
+        report.unsupported(&export.path, "observe.usage_export: true");
     }
     let explain = fields.get("explain");
     let explain = explain.and_then(|node| node.choice(&[("off", Explain::Off), ("header", Explain::Header)], report));
     Observe {
-        audit: fields
-            .get("audit")
-            .and_then(|audit| read_audit(&audit, report))
-            .unwrap_or(usual.audit),
+        audit: fields.get("audit").and_then(|audit| read_audit(&audit, report)).unwrap_or(usual.audit),
         explain: explain.unwrap_or(usual.explain),
-        labels: fields
-            .get("labels")
-            .map_or(usual.labels, |labels| read_labels(&labels, report)),
+        labels: fields.get("labels").map_or(usual.labels, |labels| read_labels(&labels, report)),
     }
 }
 
@@ -67,8 +59,5 @@ fn read_labels(node: &Node<'_>, report: &mut Report) -> Vec<Label> {
 pub fn read_store(section: &Node<'_>, report: &mut Report) -> StoreUnavailable {
     let fields = section.fields(&["on_unavailable"], report);
     let choices = [("closed", StoreUnavailable::Closed), ("open", StoreUnavailable::Open)];
-    fields
-        .get("on_unavailable")
-        .and_then(|node| node.choice(&choices, report))
-        .unwrap_or_default()
+    fields.get("on_unavailable").and_then(|node| node.choice(&choices, report)).unwrap_or_default()
 }

@@ -7,16 +7,7 @@ use crate::config::policy::{Endpoint, Header, KeySource, Provider};
 use crate::config::reader::{Node, check_plain_name, quoted};
 use crate::config::report::Report;
 
-const FIELDS: [&str; 8] = [
-    "api",
-    "endpoint",
-    "cluster",
-    "key",
-    "catalogue",
-    "region",
-    "labels",
-    "headers",
-];
+const FIELDS: [&str; 8] = ["api", "endpoint", "cluster", "key", "catalogue", "region", "labels", "headers"];
 
 /// Headers that Weir or the proxy sets on every attempt; a policy's value would be overwritten or break the message.
 const OWNED: [&str; 17] = [
@@ -46,20 +37,13 @@ pub fn read(section: &Node<'_>, report: &mut Report) -> Vec<Provider> {
     if entries.is_empty() && section.is_hollow() && !section.value.is_null() {
         report.problem(&section.path, "must have at least one provider");
     }
-    entries
-        .iter()
-        .map(|(name, node)| read_one(name, node, report))
-        .collect()
+    entries.iter().map(|(name, node)| read_one(name, node, report)).collect()
 }
 
 fn read_one(name: &str, node: &Node<'_>, report: &mut Report) -> Provider {
     check_plain_name(&node.path, name, report);
     let fields = node.fields(&FIELDS, report);
-    let api = fields.need(
-        "api",
-        "write `api: openai`, or whichever API the endpoint speaks",
-        report,
-    );
+    let api = fields.need("api", "write `api: openai`, or whichever API the endpoint speaks", report);
     let api = api.and_then(|api| family(&api, report).inspect(|family| note_family(*family, &api, report)));
     let endpoint = fields.need("endpoint", "write the base URL, as `https://api.openai.com/v1`", report);
     let endpoint = endpoint.and_then(|endpoint| read_endpoint(&endpoint, report));
@@ -68,27 +52,13 @@ fn read_one(name: &str, node: &Node<'_>, report: &mut Report) -> Provider {
     Provider {
         name: name.to_owned(),
         api: api.unwrap_or(ApiFamily::OpenAi),
-        endpoint: endpoint.unwrap_or(Endpoint {
-            tls: false,
-            host: String::new(),
-            port: 0,
-            path: String::new(),
-        }),
+        endpoint: endpoint.unwrap_or(Endpoint { tls: false, host: String::new(), port: 0, path: String::new() }),
         cluster: text("cluster", report).unwrap_or_else(|| name.to_owned()),
-        keys: fields
-            .get("key")
-            .map(|keys| read_keys(&keys, report))
-            .unwrap_or_default(),
+        keys: fields.get("key").map(|keys| read_keys(&keys, report)).unwrap_or_default(),
         catalogue: text("catalogue", report).unwrap_or_else(|| name.to_owned()),
         region: text("region", report),
-        labels: fields
-            .get("labels")
-            .map(|labels| labels.texts(report))
-            .unwrap_or_default(),
-        headers: fields
-            .get("headers")
-            .map(|headers| read_headers(&headers, report))
-            .unwrap_or_default(),
+        labels: fields.get("labels").map(|labels| labels.texts(report)).unwrap_or_default(),
+        headers: fields.get("headers").map(|headers| read_headers(&headers, report)).unwrap_or_default(),
     }
 }
 
@@ -108,10 +78,7 @@ fn read_endpoint(node: &Node<'_>, report: &mut Report) -> Option<Endpoint> {
     match endpoint::parse(node.prose(report)?) {
         Ok(endpoint) => Some(endpoint),
         Err(rule) => {
-            report.problem(
-                &node.path,
-                format!("the endpoint {rule}; write it as `https://host:port/base/path`"),
-            );
+            report.problem(&node.path, format!("the endpoint {rule}; write it as `https://host:port/base/path`"));
             None
         }
     }
@@ -120,15 +87,9 @@ fn read_endpoint(node: &Node<'_>, report: &mut Report) -> Option<Endpoint> {
 fn read_keys(node: &Node<'_>, report: &mut Report) -> Vec<KeySource> {
     let items = node.one_or_more(report);
     if items.is_empty() && node.value.is_array() {
-        report.problem(
-            &node.path,
-            "must not be an empty list; leave `key` out if the provider wants none",
-        );
+        report.problem(&node.path, "must not be an empty list; leave `key` out if the provider wants none");
     }
-    items
-        .iter()
-        .filter_map(|item| read_source(item, Bare::Refused, report))
-        .collect()
+    items.iter().filter_map(|item| read_source(item, Bare::Refused, report)).collect()
 }
 
 /// What to make of `$NAME` without braces.
@@ -147,34 +108,25 @@ fn read_source(node: &Node<'_>, bare: Bare, report: &mut Report) -> Option<KeySo
         report.problem(&node.path, "must not begin or end with a space");
         return None;
     }
-    if let Some(name) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) {
-        if is_variable(name) {
-            return Some(KeySource::Environment(name.to_owned()));
-        }
+    if let Some(name) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'))
+        && is_variable(name)
+    {
+        return Some(KeySource::Environment(name.to_owned()));
     }
     if text.contains("${") {
         let rule = "`${NAME}` must be the whole value, NAME made of letters, digits and _ and not begun by a digit";
-        report.problem(
-            &node.path,
-            format!("{rule}; put the whole text into one environment variable"),
-        );
+        report.problem(&node.path, format!("{rule}; put the whole text into one environment variable"));
         return None;
     }
     if bare == Bare::Refused && text.strip_prefix('$').is_some_and(is_variable) {
-        report.problem(
-            &node.path,
-            "an environment variable is written with braces, as `${NAME}`",
-        );
+        report.problem(&node.path, "an environment variable is written with braces, as `${NAME}`");
         return None;
     }
     Some(KeySource::Literal(Secret::new(text)))
 }
 
 fn is_variable(name: &str) -> bool {
-    let head = name
-        .bytes()
-        .next()
-        .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    let head = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
     head && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 

@@ -5,28 +5,10 @@ use crate::config::reader::{Fields, Node, check_plain_name, quoted};
 use crate::config::report::{Kind, Report};
 use crate::config::section::{fallback, model, provider, rollout};
 
-const FIELDS: [&str; 10] = [
-    "name",
-    "match",
-    "require",
-    "models",
-    "prefer",
-    "fallback",
-    "affinity",
-    "rollout",
-    "shadow",
-    "policy_shadow",
-];
-const MATCH_FIELDS: [&str; 8] = [
-    "team",
-    "model",
-    "task",
-    "api",
-    "header",
-    "stream",
-    "min_input_tokens",
-    "max_input_tokens",
-];
+const FIELDS: [&str; 10] =
+    ["name", "match", "require", "models", "prefer", "fallback", "affinity", "rollout", "shadow", "policy_shadow"];
+const MATCH_FIELDS: [&str; 8] =
+    ["team", "model", "task", "api", "header", "stream", "min_input_tokens", "max_input_tokens"];
 const REQUIRE_FIELDS: [&str; 5] = ["regions", "labels", "capabilities", "quality", "max_cost_per_request"];
 /// Every route is held against every earlier one, so their number is bounded.
 const MOST_ROUTES: usize = 2_000;
@@ -45,40 +27,22 @@ const PREFERENCES: [(&str, Option<Prefer>); 5] = [
 pub fn read(section: &Node<'_>, report: &mut Report) -> Vec<Route> {
     let items = section.items(report);
     if items.len() > MOST_ROUTES {
-        report.problem(
-            &section.path,
-            format!("must have at most {MOST_ROUTES} entries, has {}", items.len()),
-        );
+        report.problem(&section.path, format!("must have at most {MOST_ROUTES} entries, has {}", items.len()));
     }
-    items
-        .iter()
-        .take(MOST_ROUTES)
-        .enumerate()
-        .map(|(index, node)| read_one(index, node, report))
-        .collect()
+    items.iter().take(MOST_ROUTES).enumerate().map(|(index, node)| read_one(index, node, report)).collect()
 }
 
 fn read_one(index: usize, node: &Node<'_>, report: &mut Report) -> Route {
     let fields = node.fields(&FIELDS, report);
-    let name = fields.get("name").and_then(|name| {
-        name.text(report)
-            .inspect(|text| check_plain_name(&name.path, text, report))
-    });
+    let name = fields
+        .get("name")
+        .and_then(|name| name.text(report).inspect(|text| check_plain_name(&name.path, text, report)));
     let route = Route {
         name: name.map_or_else(|| format!("route-{index}"), str::to_owned),
         matches: read_match(fields.get("match").as_ref(), report),
-        require: fields
-            .get("require")
-            .map(|require| read_require(&require, report))
-            .unwrap_or_default(),
-        models: fields
-            .get("models")
-            .map(|models| models.texts(report))
-            .unwrap_or_default(),
-        prefer: fields
-            .get("prefer")
-            .map(|prefer| read_prefer(&prefer, report))
-            .unwrap_or_default(),
+        require: fields.get("require").map(|require| read_require(&require, report)).unwrap_or_default(),
+        models: fields.get("models").map(|models| models.texts(report)).unwrap_or_default(),
+        prefer: fields.get("prefer").map(|prefer| read_prefer(&prefer, report)).unwrap_or_default(),
         fallback: fields.get("fallback").map(|fallback| fallback::read(&fallback, report)),
     };
     read_unbuilt(&fields, report);
@@ -87,10 +51,7 @@ fn read_one(index: usize, node: &Node<'_>, report: &mut Report) -> Route {
 
 fn read_unbuilt(fields: &Fields<'_>, report: &mut Report) {
     if let Some(affinity) = fields.get("affinity") {
-        match affinity.choice(
-            &[("none", "none"), ("session", "session"), ("prefix", "prefix")],
-            report,
-        ) {
+        match affinity.choice(&[("none", "none"), ("session", "session"), ("prefix", "prefix")], report) {
             None | Some("none") => {}
             Some(kind) => report.unsupported(&affinity.path, format_args!("affinity: {kind}")),
         }
@@ -116,10 +77,7 @@ fn read_match(node: Option<&Node<'_>>, report: &mut Report) -> Match {
         return Match::default();
     };
     let fields = node.fields(&MATCH_FIELDS, report);
-    let tasks = fields
-        .get("task")
-        .map(|task| read_tasks(&task, report))
-        .unwrap_or_default();
+    let tasks = fields.get("task").map(|task| read_tasks(&task, report)).unwrap_or_default();
     report.route_tasks.push(tasks);
     let texts = |field: &str, report: &mut Report| fields.get(field).map(|node| node.texts(report)).unwrap_or_default();
     let tokens =
@@ -129,22 +87,16 @@ fn read_match(node: Option<&Node<'_>>, report: &mut Report) -> Match {
         team: texts("team", report),
         model: texts("model", report),
         api: api.iter().filter_map(|api| provider::family(api, report)).collect(),
-        header: fields
-            .get("header")
-            .map(|header| read_header(&header, report))
-            .unwrap_or_default(),
+        header: fields.get("header").map(|header| read_header(&header, report)).unwrap_or_default(),
         stream: fields.get("stream").and_then(|stream| stream.flag(report)),
         min_input_tokens: tokens("min_input_tokens", report),
         max_input_tokens: tokens("max_input_tokens", report),
     };
-    if let (Some(min), Some(max)) = (matches.min_input_tokens, matches.max_input_tokens) {
-        if min > max {
-            let values = format!("min_input_tokens is {min} and max_input_tokens is {max}");
-            report.problem(
-                &node.path,
-                format!("no request can match: {values}; swap them or leave one out"),
-            );
-        }
+    if let (Some(min), Some(max)) = (matches.min_input_tokens, matches.max_input_tokens)
+        && min > max
+    {
+        let values = format!("min_input_tokens is {min} and max_input_tokens is {max}");
+        report.problem(&node.path, format!("no request can match: {values}; swap them or leave one out"));
     }
     matches
 }
@@ -185,13 +137,8 @@ fn read_require(node: &Node<'_>, report: &mut Report) -> Require {
     Require {
         regions: texts("regions", report),
         labels: texts("labels", report),
-        capabilities: fields
-            .get("capabilities")
-            .map(|list| model::capabilities(&list, report))
-            .unwrap_or_default(),
-        quality: fields
-            .get("quality")
-            .and_then(|quality| model::quality(&quality, report)),
+        capabilities: fields.get("capabilities").map(|list| model::capabilities(&list, report)).unwrap_or_default(),
+        quality: fields.get("quality").and_then(|quality| model::quality(&quality, report)),
         max_cost: fields.get("max_cost_per_request").and_then(|cost| cost.money(report)),
     }
 }
@@ -224,10 +171,7 @@ fn check_prefer<'v>(node: &Node<'v>, report: &mut Report) -> Option<Preference<'
         let names = ["cost", "quality", "latency"];
         let weights = names.map(|name| fields.get(name).and_then(|weight| weight.number(0.0..=1e6, report)));
         if !weights.iter().flatten().any(|weight| *weight > 0.0) {
-            report.problem(
-                &node.path,
-                "must give a weight above 0 to at least one of cost, quality, latency",
-            );
+            report.problem(&node.path, "must give a weight above 0 to at least one of cost, quality, latency");
         }
         return Some(Preference::Weights);
     }
@@ -236,8 +180,5 @@ fn check_prefer<'v>(node: &Node<'v>, report: &mut Report) -> Option<Preference<'
         return None;
     }
     let name = node.prose(report)?;
-    Some(
-        node.choice(&PREFERENCES, report)?
-            .map_or(Preference::Named(name), Preference::Built),
-    )
+    Some(node.choice(&PREFERENCES, report)?.map_or(Preference::Named(name), Preference::Built))
 }

