@@ -363,11 +363,38 @@ fn check_notes_a_key_in_the_file_without_showing_it() {
 }
 
 #[test]
+fn check_says_what_one_request_can_cost_a_team_at_most() {
+    let policy = r#"
+version: 1
+providers:
+  eu: {api: openai, endpoint: "http://127.0.0.1:1", region: eu}
+  us: {api: openai, endpoint: "http://127.0.0.1:2", region: us}
+models:
+  cheap: {targets: [{provider: eu, model: c, price: {input: 1, output: 2}}], context_window: 1000, max_output: 100}
+  dear: {targets: [{provider: us, model: d, price: {input: 10, output: 20}}], context_window: 1000, max_output: 100}
+  open: {targets: [{provider: us, model: o}]}
+teams: {all: {}, small: {models: [cheap]}, stays: {parent: all, regions: [eu]}}
+keys: [{id: a, sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", team: small}]
+"#;
+    let output = weir(&["check", "--json", "-"], policy.as_bytes());
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let cheap = "one request through `models` costs at most $0.001200 (cheap at eu/c, 1000 tokens in, 100 out)";
+    let dear = "one request through `models` costs at most $0.012000 (dear at us/d, 1000 tokens in, 100 out); \
+                without price, context window or max_output: us/o";
+    let expected = json!([
+        {"path": "teams.all", "message": dear},
+        {"path": "teams.small", "message": cheap},
+        {"path": "teams.stays", "message": cheap},
+    ]);
+    assert_eq!(said["findings"], expected, "{}", told(&output));
+}
+
+#[test]
 fn a_file_that_cannot_be_read_is_one_sentence() {
     let cases: [(&[u8], &str); 6] = [
         (b"version: 1\nproviders: [\n", "line 3 column 1"),
-        (b"version: 1\nversion: 1\n", "duplicate"),
-        (b"version: 1\nproviders: {a: {api: openai, api: openai}}\n", "duplicate"),
+        (b"version: 1\nversion: 1\n", "duplicate entry with key \"version\" at line 2 column 1"),
+        (b"version: 1\nproviders: {a: {api: openai, api: openai}}\n", "at line 2 column 16"),
         (b"1: x\n", "a key is a text"),
         (b"version: \xff\n", "byte 9 is not"),
         (b"version: .nan\n", "version: not a finite number"),

@@ -22,14 +22,7 @@ const MOST_BYTES: u64 = 4 * 1024 * 1024;
 /// YAML, a key written twice, or something that JSON cannot say.
 pub fn read(path: &Path) -> Result<Value, String> {
     let named = |problem: String| {
-        format!(
-            "{}: {problem}",
-            if is_stdin(path) {
-                "standard input".into()
-            } else {
-                path.display().to_string()
-            }
-        )
+        format!("{}: {problem}", if is_stdin(path) { "standard input".into() } else { path.display().to_string() })
     };
     let text = text(path).map_err(named)?;
     from_text(&text).map_err(named)
@@ -40,7 +33,7 @@ pub fn read(path: &Path) -> Result<Value, String> {
 /// # Errors
 /// What is wrong with the text, with line and column where there are any.
 pub fn from_text(text: &str) -> Result<Value, String> {
-    let mut yaml: Yaml = serde_yaml_ng::from_str(text).map_err(|error| error.to_string())?;
+    let mut yaml: Yaml = serde_yaml_ng::from_str(text).map_err(|error| placed(&error, text))?;
     yaml.apply_merge().map_err(|error| error.to_string())?;
     json(yaml, "")
 }
@@ -52,12 +45,7 @@ pub fn from_text(text: &str) -> Result<Value, String> {
 /// must not hand that variable to the module.
 pub fn environment(policy: &Value) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for provider in policy
-        .get("providers")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flat_map(Map::values)
-    {
+    for provider in policy.get("providers").and_then(Value::as_object).into_iter().flat_map(Map::values) {
         for place in ["key", "headers"] {
             collect(provider.get(place), &mut names);
         }
@@ -68,16 +56,23 @@ pub fn environment(policy: &Value) -> BTreeSet<String> {
 fn collect(value: Option<&Value>, names: &mut BTreeSet<String>) {
     match value {
         Some(Value::String(text)) => {
-            names.extend(
-                text.trim()
-                    .strip_prefix("${")
-                    .and_then(|rest| rest.strip_suffix('}'))
-                    .map(str::to_owned),
-            );
+            names.extend(text.trim().strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).map(str::to_owned));
         }
         Some(Value::Array(items)) => items.iter().for_each(|item| collect(Some(item), names)),
         Some(Value::Object(members)) => members.values().for_each(|member| collect(Some(member), names)),
         Some(Value::Null | Value::Bool(_) | Value::Number(_)) | None => {}
+    }
+}
+
+/// A reader's message with its line; a key written twice at the top level comes without one.
+fn placed(error: &serde_yaml_ng::Error, text: &str) -> String {
+    let message = error.to_string();
+    let key = message.strip_prefix("duplicate entry with key \"").and_then(|rest| rest.strip_suffix('"'));
+    let Some(key) = key else { return message };
+    let is_it = |line: &str| line.trim_matches(['"', '\'']).strip_prefix(key).is_some_and(|rest| rest.contains(':'));
+    match text.lines().enumerate().filter(|(_, line)| is_it(line)).nth(1) {
+        Some((index, _)) => format!("{message} at line {} column 1", index + 1),
+        None => message,
     }
 }
 
@@ -92,28 +87,17 @@ fn text(path: &Path) -> Result<String, String> {
         Box::new(File::open(path).map_err(|error| error.to_string())?)
     };
     let mut bytes = Vec::new();
-    source
-        .take(MOST_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| error.to_string())?;
+    source.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(format!("a policy has at most {MOST_BYTES} bytes, this has more"));
     }
-    String::from_utf8(bytes).map_err(|error| {
-        format!(
-            "a policy is UTF-8 text, byte {} is not",
-            error.utf8_error().valid_up_to()
-        )
-    })
+    String::from_utf8(bytes)
+        .map_err(|error| format!("a policy is UTF-8 text, byte {} is not", error.utf8_error().valid_up_to()))
 }
 
 fn json(yaml: Yaml, path: &str) -> Result<Value, String> {
     let at = |what: &str| {
-        if path.is_empty() {
-            what.to_owned()
-        } else {
-            format!("{path}: {what}")
-        }
+        if path.is_empty() { what.to_owned() } else { format!("{path}: {what}") }
     };
     Ok(match yaml {
         Yaml::Null => Value::Null,
@@ -132,16 +116,9 @@ fn json(yaml: Yaml, path: &str) -> Result<Value, String> {
             for (key, member) in members {
                 let Yaml::String(key) = key else {
                     let shown = serde_yaml_ng::to_string(&key).unwrap_or_default();
-                    return Err(at(&format!(
-                        "a key is a text, found {}; write it in quotes",
-                        shown.trim_end()
-                    )));
+                    return Err(at(&format!("a key is a text, found {}; write it in quotes", shown.trim_end())));
                 };
-                let below = if path.is_empty() {
-                    key.clone()
-                } else {
-                    format!("{path}.{key}")
-                };
+                let below = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
                 object.insert(key, json(member, &below)?);
             }
             Value::Object(object)
