@@ -8,7 +8,7 @@ use weir::config::policy::{Policy, Provider};
 use weir::config::problem::Problem;
 use weir::telemetry::metric;
 
-use super::template::{ascii, fill, quote};
+use super::template::{ascii_json, comment, fill, quote};
 use crate::policy_file;
 
 /// How the next candidate is tried.
@@ -52,7 +52,7 @@ pub fn render(written: &Value, policy: &Policy, place: &Place<'_>) -> Result<Res
     let plugin = Plugin { wasm: place.wasm, environment: environment.into_iter().collect() };
     let labels: String =
         metric::LABELS.iter().map(|label| format!("- {{tag_name: {label}, regex: '(;{label}=([^;]+))'}}\n")).collect();
-    let command: String = ascii(place.command).replace('\n', " ");
+    let command: String = comment(place.command);
     let (floor, internal_listener) = match place.failover {
         Failover::Refresh => ("1.39", ""),
         Failover::Loop => ("1.35", include_str!("internal_listener.yaml")),
@@ -60,7 +60,7 @@ pub fn render(written: &Value, policy: &Policy, place: &Place<'_>) -> Result<Res
     let environment = if plugin.environment.is_empty() {
         String::new()
     } else {
-        format!(": {}", ascii(&plugin.environment.join(", ")).replace('\n', " "))
+        format!(": {}", comment(&plugin.environment.join(", ")))
     };
     let text = fill(
         include_str!("bootstrap.yaml"),
@@ -113,7 +113,7 @@ impl Plugin<'_> {
             &[
                 ("wasm", &quote(self.wasm)),
                 ("environment", &environment),
-                ("configuration", &ascii(&format!("{configuration:#}"))),
+                ("configuration", &ascii_json(&format!("{configuration:#}"))),
             ],
         )
     }
