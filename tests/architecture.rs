@@ -94,31 +94,20 @@ fn read(path: &str) -> String {
 
 fn assert_none(violations: impl IntoIterator<Item = String>) {
     let violations: Vec<String> = violations.into_iter().collect();
-    assert!(
-        violations.is_empty(),
-        "{} violations:\n  {}",
-        violations.len(),
-        violations.join("\n  ")
-    );
+    assert!(violations.is_empty(), "{} violations:\n  {}", violations.len(), violations.join("\n  "));
 }
 
 fn sources() -> Vec<Source> {
     fn walk(folder: &Path, found: &mut Vec<Source>) {
-        let mut entries: Vec<PathBuf> = fs::read_dir(folder)
-            .expect("a folder")
-            .map(|entry| entry.expect("an entry").path())
-            .collect();
+        let mut entries: Vec<PathBuf> =
+            fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
         entries.sort();
         for path in entries {
             if path.is_dir() {
                 walk(&path, found);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = fs::read_to_string(&path).expect("a text");
-                let path = path
-                    .strip_prefix(root())
-                    .expect("a path inside")
-                    .to_string_lossy()
-                    .into_owned();
+                let path = path.strip_prefix(root()).expect("a path inside").to_string_lossy().into_owned();
                 found.push(Source { path, text });
             }
         }
@@ -157,16 +146,12 @@ fn upward_arrows(source: &Source) -> Vec<String> {
 
 /// Chains of files in which the last uses the first. Tests inside a file do not count.
 fn circles(sources: &[Source]) -> Vec<String> {
-    let by_module: BTreeMap<Vec<String>, &str> = sources
-        .iter()
-        .map(|source| (module_of(&source.path), source.path.as_str()))
-        .collect();
+    let by_module: BTreeMap<Vec<String>, &str> =
+        sources.iter().map(|source| (module_of(&source.path), source.path.as_str())).collect();
     let mut arrows: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for source in sources {
         for reference in references(source).iter().filter(|reference| !reference.in_test) {
-            let file = (1..=reference.path.len())
-                .rev()
-                .find_map(|length| by_module.get(&reference.path[..length]));
+            let file = (1..=reference.path.len()).rev().find_map(|length| by_module.get(&reference.path[..length]));
             if let Some(file) = file.filter(|file| **file != source.path) {
                 arrows.entry(&source.path).or_default().insert(file);
             }
@@ -216,10 +201,7 @@ fn foreign_words(source: &Source) -> Vec<String> {
             wrong.push(format!("{}: declares an extern \"C\" outside src/filter/", source.path));
         }
         if word == "unsafe" && source.path != "src/filter/abi.rs" {
-            wrong.push(format!(
-                "{}: is unsafe, which src/filter/abi.rs alone may be",
-                source.path
-            ));
+            wrong.push(format!("{}: is unsafe, which src/filter/abi.rs alone may be", source.path));
         }
     }
     wrong
@@ -238,12 +220,8 @@ fn unnamed(source: &Source) -> Vec<String> {
 }
 
 fn globs(source: &Source) -> Vec<String> {
-    let outside_tests = references(source)
-        .into_iter()
-        .filter(|reference| reference.glob && !reference.in_test);
-    outside_tests
-        .map(|reference| format!("{}: imports {}::*", source.path, reference.path.join("::")))
-        .collect()
+    let outside_tests = references(source).into_iter().filter(|reference| reference.glob && !reference.in_test);
+    outside_tests.map(|reference| format!("{}: imports {}::*", source.path, reference.path.join("::"))).collect()
 }
 
 /// What `manifest` gives to the module beyond the allow-list. Tables of other targets must be the native program's.
@@ -253,10 +231,7 @@ fn heavy_dependencies(manifest: &str) -> Vec<String> {
     for line in manifest.lines().map(str::trim) {
         if line.starts_with('[') {
             let native = line.contains("cfg(not(target_family = \"wasm\"))");
-            let single = line
-                .trim_end_matches(']')
-                .split_once("dependencies.")
-                .map(|(_, name)| name);
+            let single = line.trim_end_matches(']').split_once("dependencies.").map(|(_, name)| name);
             let table = line.ends_with("dependencies]") || single.is_some();
             reaches_module = table && !native && !line.contains("dev-") && !line.contains("build-");
             if let Some(name) = single.filter(|name| reaches_module && !MODULE_DEPENDENCIES.contains(name)) {
@@ -276,14 +251,8 @@ fn heavy_dependencies(manifest: &str) -> Vec<String> {
 /// Paths that `text` names, in prose, code or links, and that do not exist.
 fn missing_paths(text: &str, exists: impl Fn(&str) -> bool) -> Vec<String> {
     let is_part = |character: char| character.is_ascii_alphanumeric() || "._-/#:".contains(character);
-    let words = text
-        .split(|character| !is_part(character))
-        .map(|word| word.trim_start_matches("./"));
-    let mut links: Vec<&str> = text
-        .split("](")
-        .skip(1)
-        .filter_map(|rest| rest.split(')').next())
-        .collect();
+    let words = text.split(|character| !is_part(character)).map(|word| word.trim_start_matches("./"));
+    let mut links: Vec<&str> = text.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
     links.retain(|link| !link.contains("://") && !link.starts_with('#'));
     let named = words.filter(|word| TOP.iter().any(|top| word.starts_with(top)));
     let mut wrong = BTreeSet::new();
@@ -315,10 +284,7 @@ fn module_of(path: &str) -> Vec<String> {
     let inner = path.trim_start_matches("src/").trim_end_matches(".rs");
     let inner = inner.replace("bin/weir/", "bin/");
     let mut parts: Vec<String> = inner.split('/').map(str::to_owned).collect();
-    if parts
-        .last()
-        .is_some_and(|last| last == "mod" || last == "main" || last == "lib")
-    {
+    if parts.last().is_some_and(|last| last == "mod" || last == "main" || last == "lib") {
         parts.pop();
     }
     parts
@@ -330,11 +296,8 @@ fn references(source: &Source) -> Vec<Reference> {
     let home = module_of(&source.path);
     let in_program = room(&source.path) == Some("bin");
     let crate_root = if in_program { vec!["bin".to_owned()] } else { Vec::new() };
-    let children: BTreeSet<&str> = words
-        .windows(3)
-        .filter(|three| three[0] == "mod" && three[2] == ";")
-        .map(|three| three[1].as_str())
-        .collect();
+    let children: BTreeSet<&str> =
+        words.windows(3).filter(|three| three[0] == "mod" && three[2] == ";").map(|three| three[1].as_str()).collect();
 
     let mut found = Vec::new();
     // One entry for each open brace: the inline module it opens, if it does, and whether it is test code.
@@ -406,20 +369,12 @@ fn read_path(
                     let first = &words[index];
                     let mut inner = path.clone();
                     match first.as_str() {
-                        "*" => found.push(Reference {
-                            path: inner.clone(),
-                            glob: true,
-                            in_test,
-                        }),
+                        "*" => found.push(Reference { path: inner.clone(), glob: true, in_test }),
                         "self" | "," => {}
                         name => inner.push(name.to_owned()),
                     }
                     let separator = first == "," || first == "*";
-                    index = if separator {
-                        index + 1
-                    } else {
-                        read_path(words, index + 1, inner, in_test, found)
-                    };
+                    index = if separator { index + 1 } else { read_path(words, index + 1, inner, in_test, found) };
                     if words.get(index).is_some_and(|word| word == "as") {
                         index += 2;
                     }
@@ -427,11 +382,7 @@ fn read_path(
                 return index + 1;
             }
             Some("*") => {
-                found.push(Reference {
-                    path,
-                    glob: true,
-                    in_test,
-                });
+                found.push(Reference { path, glob: true, in_test });
                 return index + 1;
             }
             Some(name) if is_name(name) => path.push(name.to_owned()),
@@ -439,11 +390,7 @@ fn read_path(
         }
         index += 1;
     }
-    found.push(Reference {
-        path,
-        glob: false,
-        in_test,
-    });
+    found.push(Reference { path, glob: false, in_test });
     index
 }
 
@@ -537,20 +484,13 @@ fn end_of_raw_string(chars: &[char], start: usize) -> Option<usize> {
     let closes = |end: &usize| {
         chars[*end] == '"' && chars[end + 1..].iter().take(hashes).filter(|c| **c == '#').count() == hashes
     };
-    Some(
-        (open + 1..chars.len())
-            .find(closes)
-            .map_or(chars.len(), |end| end + 1 + hashes),
-    )
+    Some((open + 1..chars.len()).find(closes).map_or(chars.len(), |end| end + 1 + hashes))
 }
 
 // ---- planted violations: each rule can fail ----
 
 fn planted(path: &str, text: &str) -> Source {
-    Source {
-        path: path.to_owned(),
-        text: text.to_owned(),
-    }
+    Source { path: path.to_owned(), text: text.to_owned() }
 }
 
 #[test]
@@ -563,10 +503,7 @@ fn an_upward_arrow_is_found_however_it_is_written() {
         "mod tests { use super::super::super::gateway::Exchange; }",
         "use crate::config::policy::Policy;",
     ] {
-        assert!(
-            !upward_arrows(&planted("src/codec/openai.rs", text)).is_empty(),
-            "{text}"
-        );
+        assert!(!upward_arrows(&planted("src/codec/openai.rs", text)).is_empty(), "{text}");
     }
     for text in [
         "use crate::chat::money::Money;",
@@ -577,11 +514,7 @@ fn an_upward_arrow_is_found_however_it_is_written() {
         "const NAME: &str = r#\"\"crate::gateway::Exchange\"#;",
         "mod tests { use super::super::sse::Event; }",
     ] {
-        assert_eq!(
-            upward_arrows(&planted("src/codec/openai.rs", text)),
-            Vec::<String>::new(),
-            "{text}"
-        );
+        assert_eq!(upward_arrows(&planted("src/codec/openai.rs", text)), Vec::<String>::new(), "{text}");
     }
     assert!(!upward_arrows(&planted("src/bin/weir/check.rs", "use weir::filter::root;")).is_empty());
     assert!(upward_arrows(&planted("src/bin/weir/check.rs", "use weir::telemetry::metric::ALL;")).is_empty());
@@ -603,14 +536,8 @@ fn a_circle_is_found_and_a_registry_is_none() {
     ];
     assert_eq!(circles(&ring).len(), 1);
     let tree = [
-        planted(
-            "src/codec/mod.rs",
-            "pub mod openai; pub mod registry; pub trait Codec {}",
-        ),
-        planted(
-            "src/codec/openai.rs",
-            "use super::Codec; #[cfg(test)] mod tests { use crate::codec::registry::all; }",
-        ),
+        planted("src/codec/mod.rs", "pub mod openai; pub mod registry; pub trait Codec {}"),
+        planted("src/codec/openai.rs", "use super::Codec; #[cfg(test)] mod tests { use crate::codec::registry::all; }"),
         planted("src/codec/registry.rs", "use super::{Codec, openai::OpenAi};"),
     ];
     assert_eq!(circles(&tree), Vec::<String>::new());
@@ -626,13 +553,7 @@ fn the_sdk_and_unsafe_are_found_outside_their_place() {
         assert!(!foreign_words(&planted(path, text)).is_empty(), "{text}");
     }
     assert!(foreign_words(&planted("src/filter/abi.rs", "unsafe extern \"C\" { fn f(); }")).is_empty());
-    assert!(
-        foreign_words(&planted(
-            "src/host.rs",
-            "/* unsafe /* proxy_wasm */ */ fn f() { '\\''; }"
-        ))
-        .is_empty()
-    );
+    assert!(foreign_words(&planted("src/host.rs", "/* unsafe /* proxy_wasm */ */ fn f() { '\\''; }")).is_empty());
 }
 
 #[test]

@@ -17,9 +17,7 @@ use weir::codec::openai::usage::BodyScan;
 use weir::codec::sse::{Events, MAX_EVENT};
 
 fn fixtures(folder: &str, extension: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures/openai")
-        .join(folder);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/openai").join(folder);
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -38,12 +36,7 @@ fn golden(path: &Path, found: &[u8]) {
         std::fs::write(path, found).unwrap();
     }
     let expected = std::fs::read(path).unwrap_or_default();
-    assert_eq!(
-        String::from_utf8_lossy(found),
-        String::from_utf8_lossy(&expected),
-        "{}",
-        path.display()
-    );
+    assert_eq!(String::from_utf8_lossy(found), String::from_utf8_lossy(&expected), "{}", path.display());
 }
 
 fn endpoint_of(path: &Path) -> Endpoint {
@@ -83,28 +76,12 @@ fn same_at_every_split(stream: &[u8]) {
     let (hidden, facts) = run(true, [stream].into_iter());
     for split in 0..=stream.len() {
         let (left, right) = stream.split_at(split);
-        assert_eq!(
-            run(true, [left, right].into_iter()),
-            (hidden.clone(), facts.clone()),
-            "split at {split}"
-        );
-        assert_eq!(
-            run(false, [left, right].into_iter()),
-            (stream.to_vec(), facts.clone()),
-            "split at {split}"
-        );
+        assert_eq!(run(true, [left, right].into_iter()), (hidden.clone(), facts.clone()), "split at {split}");
+        assert_eq!(run(false, [left, right].into_iter()), (stream.to_vec(), facts.clone()), "split at {split}");
     }
     for size in [1, 2, 3, 7] {
-        assert_eq!(
-            run(true, stream.chunks(size)),
-            (hidden.clone(), facts.clone()),
-            "chunks of {size}"
-        );
-        assert_eq!(
-            run(false, stream.chunks(size)),
-            (stream.to_vec(), facts.clone()),
-            "chunks of {size}"
-        );
+        assert_eq!(run(true, stream.chunks(size)), (hidden.clone(), facts.clone()), "chunks of {size}");
+        assert_eq!(run(false, stream.chunks(size)), (stream.to_vec(), facts.clone()), "chunks of {size}");
     }
 }
 
@@ -201,10 +178,7 @@ fn a_lone_surrogate_in_a_model_reads_as_a_replacement_character() {
         ("\\ud83d\\ude00", "😀"),
     ] {
         let body = format!("{{\"model\":\"{escaped}\"}}");
-        assert_eq!(
-            decode_head(body.as_bytes(), Endpoint::Other).unwrap().model.as_deref(),
-            Some(text)
-        );
+        assert_eq!(decode_head(body.as_bytes(), Endpoint::Other).unwrap().model.as_deref(), Some(text));
     }
 }
 
@@ -218,11 +192,7 @@ fn a_splice_changes_the_model_and_asks_for_usage() {
         ),
         (r#" { } "#, Some("b"), r#" {"model":"b" } "#),
         (r#"{"x":1}"#, Some("b"), r#"{"model":"b","x":1}"#),
-        (
-            r#"{"stream":true}"#,
-            Some("b"),
-            r#"{"model":"b","stream_options":{"include_usage":true},"stream":true}"#,
-        ),
+        (r#"{"stream":true}"#, Some("b"), r#"{"model":"b","stream_options":{"include_usage":true},"stream":true}"#),
         (
             r#"{"stream_options":null,"stream":true}"#,
             None,

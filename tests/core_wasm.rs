@@ -13,10 +13,7 @@ use weir::host::Timestamp;
 #[wasm_bindgen_test]
 fn a_cost_over_four_billion_micro_dollars_is_exact() {
     let price = TokenPrice::from_usd_per_mtok(15.0).expect("a price");
-    assert_eq!(
-        price.times(1_000_000_000).rounded_up(),
-        Money::from_micros(15_000_000_000)
-    );
+    assert_eq!(price.times(1_000_000_000).rounded_up(), Money::from_micros(15_000_000_000));
     assert_eq!(price.times(u64::MAX).rounded_up(), Money::from_micros(u64::MAX));
 }
 

@@ -57,48 +57,30 @@ impl<'a> Text<'a> {
 
     /// The bytes that the string stands for; borrowed when it has no escape.
     pub fn bytes(&self) -> Cow<'a, [u8]> {
-        if self.saved == 0 {
-            Cow::Borrowed(self.inner)
-        } else {
-            Cow::Owned(unescape(self.inner).into_bytes())
-        }
+        if self.saved == 0 { Cow::Borrowed(self.inner) } else { Cow::Owned(unescape(self.inner).into_bytes()) }
     }
 
     /// The text, with U+FFFD for what is not a character (a lone surrogate, a broken UTF-8 sequence).
     pub fn to_text(&self) -> String {
-        if self.saved == 0 {
-            String::from_utf8_lossy(self.inner).into_owned()
-        } else {
-            unescape(self.inner)
-        }
+        if self.saved == 0 { String::from_utf8_lossy(self.inner).into_owned() } else { unescape(self.inner) }
     }
 
     /// Whether the string stands for exactly that text.
     pub fn is(&self, text: &str) -> bool {
-        if self.saved == 0 {
-            self.inner == text.as_bytes()
-        } else {
-            self.bytes().as_ref() == text.as_bytes()
-        }
+        if self.saved == 0 { self.inner == text.as_bytes() } else { self.bytes().as_ref() == text.as_bytes() }
     }
 
     /// The UTF-8 bytes that the string stands for, counted.
     pub fn count(&self) -> TextCount {
         let plain = count(self.inner);
-        TextCount {
-            ascii: plain.ascii.saturating_sub(self.saved as u64),
-            other: plain.other + self.wide as u64,
-        }
+        TextCount { ascii: plain.ascii.saturating_sub(self.saved as u64), other: plain.other + self.wide as u64 }
     }
 }
 
 /// Bytes by kind, as they are.
 pub fn count(bytes: &[u8]) -> TextCount {
     let other = bytes.iter().map(|byte| usize::from(byte >> 7)).sum::<usize>();
-    TextCount {
-        ascii: (bytes.len() - other) as u64,
-        other: other as u64,
-    }
+    TextCount { ascii: (bytes.len() - other) as u64, other: other as u64 }
 }
 
 /// A position in JSON bytes. Every method that reads a value leaves the position right after it.
@@ -134,11 +116,7 @@ impl<'a> Scanner<'a> {
     /// Succeeds when only white space is left.
     pub fn end(&mut self) -> Result<(), Malformed> {
         self.space();
-        if self.at < self.bytes.len() {
-            Err(self.malformed("something follows the JSON value"))
-        } else {
-            Ok(())
-        }
+        if self.at < self.bytes.len() { Err(self.malformed("something follows the JSON value")) } else { Ok(()) }
     }
 
     /// Reads an object; `member` is called after each key and colon and must consume exactly the value.
@@ -196,11 +174,7 @@ impl<'a> Scanner<'a> {
 
     /// Reads a string; another kind of value is skipped and gives `None`.
     pub fn string_or_skip(&mut self) -> Result<Option<Text<'a>>, Malformed> {
-        if self.peek()? == b'"' {
-            self.string_here().map(Some)
-        } else {
-            self.skip().map(|_| None)
-        }
+        if self.peek()? == b'"' { self.string_here().map(Some) } else { self.skip().map(|_| None) }
     }
 
     /// Reads `true` or `false`; `None` and no move when something else stands there.
@@ -214,11 +188,7 @@ impl<'a> Scanner<'a> {
 
     /// Reads `null`; `false` and no move when something else stands there.
     pub fn null(&mut self) -> Result<bool, Malformed> {
-        if self.peek()? == b'n' {
-            self.literal(b"null").map(|()| true)
-        } else {
-            Ok(false)
-        }
+        if self.peek()? == b'n' { self.literal(b"null").map(|()| true) } else { Ok(false) }
     }
 
     /// Reads a whole number from 0 to 2⁶⁴−1, as `5` or `5.0`; another value is skipped and gives `None`.
@@ -373,11 +343,7 @@ impl<'a> Scanner<'a> {
         while matches!(self.byte(), Some(b'0'..=b'9')) {
             self.at += 1;
         }
-        if self.at == start {
-            Err(self.malformed("a digit is expected"))
-        } else {
-            Ok(())
-        }
+        if self.at == start { Err(self.malformed("a digit is expected")) } else { Ok(()) }
     }
 
     /// The string whose opening quote stands here.
@@ -388,20 +354,12 @@ impl<'a> Scanner<'a> {
         let (mut at, mut saved, mut wide) = (from, 0, 0);
         loop {
             let Some(found) = find_quote_or_escape(self.bytes, at) else {
-                return Err(Malformed {
-                    offset: start,
-                    what: "a string is not closed",
-                });
+                return Err(Malformed { offset: start, what: "a string is not closed" });
             };
             if self.bytes.get(found) == Some(&b'"') {
                 self.at = found + 1;
                 let inner = self.bytes.get(from..found).unwrap_or_default();
-                return Ok(Text {
-                    inner,
-                    start,
-                    saved,
-                    wide,
-                });
+                return Ok(Text { inner, start, saved, wide });
             }
             match self.bytes.get(found + 1) {
                 Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
@@ -410,10 +368,7 @@ impl<'a> Scanner<'a> {
                 }
                 Some(b'u') => {
                     let Some(unit) = self.bytes.get(found + 2..found + 6).and_then(hex4) else {
-                        return Err(Malformed {
-                            offset: found,
-                            what: "`\\u` needs four hexadecimal digits",
-                        });
+                        return Err(Malformed { offset: found, what: "`\\u` needs four hexadecimal digits" });
                     };
                     match unit {
                         0..0x80 => saved += 5,
@@ -425,16 +380,10 @@ impl<'a> Scanner<'a> {
                     at = found + 6;
                 }
                 Some(_) => {
-                    return Err(Malformed {
-                        offset: found,
-                        what: "an unknown escape",
-                    });
+                    return Err(Malformed { offset: found, what: "an unknown escape" });
                 }
                 None => {
-                    return Err(Malformed {
-                        offset: start,
-                        what: "a string is not closed",
-                    });
+                    return Err(Malformed { offset: start, what: "a string is not closed" });
                 }
             }
         }
@@ -484,9 +433,7 @@ const fn zero_bytes(word: u64) -> u64 {
 
 /// Four hexadecimal digits.
 fn hex4(digits: &[u8]) -> Option<u32> {
-    digits
-        .iter()
-        .try_fold(0, |value, digit| Some(value << 4 | (*digit as char).to_digit(16)?))
+    digits.iter().try_fold(0, |value, digit| Some(value << 4 | (*digit as char).to_digit(16)?))
 }
 
 /// A JSON number that is whole and fits, written as `5`, `5.0` or `5e3`; `None` for every other value.
@@ -551,11 +498,7 @@ fn unescape_unicode(escape: &[u8]) -> (char, usize) {
     if let Some(character) = char::from_u32(high) {
         return (character, 6);
     }
-    let low = if escape.get(6..8) == Some(b"\\u") {
-        unit(8)
-    } else {
-        None
-    };
+    let low = if escape.get(6..8) == Some(b"\\u") { unit(8) } else { None };
     match (high, low) {
         (0xD800..0xDC00, Some(low @ 0xDC00..0xE000)) => {
             let character = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);

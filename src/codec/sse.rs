@@ -277,12 +277,7 @@ mod tests {
         assert_eq!(data(b"data:{}\r\n\r\n"), Data::Line(5..7));
         assert_eq!(data(b": data: x\n\n"), Data::None);
         assert_eq!(data(b"data\n\n"), Data::Line(4..4));
-        assert_eq!(
-            data_bytes(b"\xEF\xBB\xBFdata:  a\rdata: b\rid: 7\r\r")
-                .unwrap()
-                .as_ref(),
-            b" a\nb"
-        );
+        assert_eq!(data_bytes(b"\xEF\xBB\xBFdata:  a\rdata: b\rid: 7\r\r").unwrap().as_ref(), b" a\nb");
         assert_eq!(name(b"event: ping\ndata: {}\n\n"), Some(&b"ping"[..]));
         assert_eq!(name(b"data: {}\n\n"), None);
     }

@@ -23,9 +23,7 @@ pub fn estimate(text: TextCount) -> u64 {
 
 /// About how many input tokens a request is: its text, the chat format around its messages, and its images.
 pub fn estimate_request(head: &Head) -> u64 {
-    let around = u64::from(head.messages)
-        .saturating_mul(TOKENS_A_MESSAGE)
-        .saturating_add(TOKENS_A_REQUEST);
+    let around = u64::from(head.messages).saturating_mul(TOKENS_A_MESSAGE).saturating_add(TOKENS_A_REQUEST);
     let images = u64::from(head.images).saturating_mul(TOKENS_AN_IMAGE);
     estimate(head.text).saturating_add(around).saturating_add(images)
 }
@@ -39,24 +37,13 @@ mod tests {
     fn tokens_are_rounded_up_and_never_overflow() {
         assert_eq!(estimate(TextCount::default()), 0);
         assert_eq!(estimate(TextCount { ascii: 9, other: 4 }), 5);
-        assert_eq!(
-            estimate(TextCount {
-                ascii: u64::MAX,
-                other: u64::MAX
-            }),
-            u64::MAX / 4 + 1 + u64::MAX / 3
-        );
+        assert_eq!(estimate(TextCount { ascii: u64::MAX, other: u64::MAX }), u64::MAX / 4 + 1 + u64::MAX / 3);
     }
 
     #[test]
     fn a_request_is_its_text_its_messages_and_its_images() {
         let text = TextCount { ascii: 40, other: 0 };
-        let head = Head {
-            text,
-            messages: 2,
-            images: 1,
-            ..Head::default()
-        };
+        let head = Head { text, messages: 2, images: 1, ..Head::default() };
         assert_eq!(estimate_request(&head), 10 + 2 * 4 + 3 + 1000);
     }
 }

@@ -59,12 +59,14 @@ unsafe extern "C" {
     fn proxy_get_buffer_bytes(kind: u32, start: usize, size: usize, data: *mut *mut u8, length: *mut usize) -> u32;
     fn proxy_set_buffer_bytes(kind: u32, start: usize, size: usize, data: *const u8, length: usize) -> u32;
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
-    fn proxy_get_header_map_value(map: u32, key: *const u8, size: usize, data: *mut *mut u8, length: *mut usize) -> u32;
+    fn proxy_get_header_map_value(map: u32, key: *const u8, size: usize, data: *mut *mut u8, length: *mut usize)
+    -> u32;
     fn proxy_replace_header_map_value(map: u32, key: *const u8, size: usize, data: *const u8, length: usize) -> u32;
     fn proxy_remove_header_map_value(map: u32, key: *const u8, size: usize) -> u32;
     fn proxy_get_property(path: *const u8, size: usize, data: *mut *mut u8, length: *mut usize) -> u32;
     fn proxy_set_property(path: *const u8, size: usize, data: *const u8, length: usize) -> u32;
-    fn proxy_get_shared_data(key: *const u8, size: usize, data: *mut *mut u8, length: *mut usize, cas: *mut u32) -> u32;
+    fn proxy_get_shared_data(key: *const u8, size: usize, data: *mut *mut u8, length: *mut usize, cas: *mut u32)
+    -> u32;
     fn proxy_set_shared_data(key: *const u8, size: usize, data: *const u8, length: usize, cas: u32) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
@@ -133,9 +135,7 @@ pub fn header(map: Map, name: &str) -> Result<Vec<u8>, Status> {
 /// Sets a header, replacing what it held.
 pub fn set_header(map: Map, name: &str, value: &str) -> Result<(), Status> {
     // SAFETY: pointers and lengths are of live slices.
-    done(unsafe {
-        proxy_replace_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len())
-    })
+    done(unsafe { proxy_replace_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
 }
 
 pub fn remove_header(map: Map, name: &str) -> Result<(), Status> {
@@ -158,9 +158,8 @@ pub fn set_property(path: &str, value: &str) -> Result<(), Status> {
 pub fn shared(key: &str) -> Result<(Vec<u8>, u32), Status> {
     let mut version = 0;
     // SAFETY: the pointer and length are of a live slice, `taken` hands in two live pointers, and `version` outlives it.
-    let bytes = taken(|data, size| unsafe {
-        proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &raw mut version)
-    })?;
+    let bytes =
+        taken(|data, size| unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &raw mut version) })?;
     Ok((bytes, version))
 }
 

@@ -120,8 +120,10 @@ impl HttpContext for Listener {
         if self.exchange.is_none() {
             return Action::Continue;
         }
-        let headers = abi::header_pairs(Map::ResponseHeaders).ok().and_then(Headers::from_serialized).unwrap_or_default();
-        let failed = headers.text(":status").and_then(|text| text.parse::<u16>().ok()).is_none_or(|status| status >= 400);
+        let headers =
+            abi::header_pairs(Map::ResponseHeaders).ok().and_then(Headers::from_serialized).unwrap_or_default();
+        let failed =
+            headers.text(":status").and_then(|text| text.parse::<u16>().ok()).is_none_or(|status| status >= 400);
         let from_proxy = failed && envoy::answer_is_the_proxys_own();
         self.with(Message::Response, |exchange| exchange.response_headers(&headers, from_proxy, end, &Proxy))
     }

@@ -122,7 +122,8 @@ impl HttpContext for Upstream {
         if self.exchange.is_none() {
             return Action::Continue;
         }
-        let headers = abi::header_pairs(Map::ResponseHeaders).ok().and_then(Headers::from_serialized).unwrap_or_default();
+        let headers =
+            abi::header_pairs(Map::ResponseHeaders).ok().and_then(Headers::from_serialized).unwrap_or_default();
         let status = headers.text(":status").and_then(|text| text.parse().ok()).unwrap_or(0);
         // In a cluster every answer is the provider's; the internal listener makes some up itself.
         let made_up = self.failover() == Failover::Loop && status >= 400 && envoy::answer_is_the_proxys_own();

@@ -50,7 +50,8 @@ impl Exchange {
         }
         let status = headers.text(":status").and_then(|text| text.parse().ok()).unwrap_or(0);
         self.answer.status = status;
-        let made_up = from_proxy || self.attempts.last().is_some_and(|last| last.status.is_some() && !last.from_provider);
+        let made_up =
+            from_proxy || self.attempts.last().is_some_and(|last| last.status.is_some() && !last.from_provider);
         match made_up.then(|| self.own_error(status)).flatten() {
             Some(error) => self.answer_instead(&error, end, &mut steps),
             None => self.read_answer(status, headers, host, &mut steps),

@@ -35,7 +35,10 @@ pub(crate) struct Attempt {
 
 /// What a provider's answer says about a key: from its headers.
 fn retry_after_secs(headers: &Headers) -> Option<u64> {
-    headers.text("retry-after").and_then(|value| value.trim().parse::<f64>().ok()).map(|secs| secs.ceil().max(0.0) as u64)
+    headers
+        .text("retry-after")
+        .and_then(|value| value.trim().parse::<f64>().ok())
+        .map(|secs| secs.ceil().max(0.0) as u64)
 }
 
 impl Exchange {

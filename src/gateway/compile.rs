@@ -33,7 +33,11 @@ impl Gateway {
     ///
     /// # Errors
     /// Every problem: of form, of names, of what is not supported yet, of what the host or its environment lacks.
-    pub fn compile(json: &serde_json::Value, environment: Environment<'_>, host: Abilities) -> Result<Self, Vec<Problem>> {
+    pub fn compile(
+        json: &serde_json::Value,
+        environment: Environment<'_>,
+        host: Abilities,
+    ) -> Result<Self, Vec<Problem>> {
         let policy = parse(json)?;
         let mut problems = unsupported(&policy);
         check_host(&policy, host, &mut problems);

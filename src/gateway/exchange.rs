@@ -106,7 +106,8 @@ impl Exchange {
             Asked::Unserved => {
                 let place = path.split('?').next().unwrap_or("");
                 let shown: String = place.chars().filter(|c| !c.is_control()).take(128).collect();
-                let error = GatewayError::new(ErrorCode::UnknownEndpoint, format!("{method} {shown} is not served here"));
+                let error =
+                    GatewayError::new(ErrorCode::UnknownEndpoint, format!("{method} {shown} is not served here"));
                 return Opening::Answered(reply_to(&error, None));
             }
             Asked::Call(call) => call,
@@ -147,7 +148,10 @@ impl Exchange {
     /// The whole request body is here: decide, and say how the request leaves.
     pub fn request_body(&mut self, body: &[u8], host: &dyn Host) -> Steps {
         if self.stage != Stage::Reading {
-            return Steps { flow: if self.stage == Stage::Refused { Flow::Wait } else { Flow::Continue }, list: Vec::new() };
+            return Steps {
+                flow: if self.stage == Stage::Refused { Flow::Wait } else { Flow::Continue },
+                list: Vec::new(),
+            };
         }
         match self.decide(body, host) {
             Ok(steps) => steps,

@@ -11,7 +11,7 @@ use crate::gateway::endpoint;
 use crate::gateway::exchange::{Exchange, Stage};
 use crate::gateway::step::{Step, Steps};
 use crate::host::{Host, LogLevel, Timestamp};
-use crate::telemetry::audit::{Audit, AttemptLine, rfc3339};
+use crate::telemetry::audit::{AttemptLine, Audit, rfc3339};
 use crate::telemetry::metric::{self, Metric};
 
 /// How an exchange ended.
@@ -81,7 +81,11 @@ impl Exchange {
             (_, Some(_)) => Outcome::Error,
             (Body::Stream(stream), None) if stream.saw_error() => Outcome::Error,
             // A chat stream that ends without its last word was cut, however politely.
-            (Body::Stream(stream), None) if self.call.endpoint == Endpoint::ChatCompletions && !stream.saw_done() && !stream.saw_finish_reason() => {
+            (Body::Stream(stream), None)
+                if self.call.endpoint == Endpoint::ChatCompletions
+                    && !stream.saw_done()
+                    && !stream.saw_finish_reason() =>
+            {
                 Outcome::UpstreamCut
             }
             _ if self.answer.status >= 400 => Outcome::Error,

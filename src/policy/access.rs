@@ -204,7 +204,12 @@ mod tests {
     fn a_team_narrows_what_its_parent_allows() {
         let list = |items: &[&str]| Some(items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>());
         let teams = vec![
-            Team { name: "org".into(), parent: None, models: list(&["fast", "openai/*"]), regions: list(&["eu", "us"]) },
+            Team {
+                name: "org".into(),
+                parent: None,
+                models: list(&["fast", "openai/*"]),
+                regions: list(&["eu", "us"]),
+            },
             Team { name: "growth".into(), parent: Some(0), models: list(&["fast", "smart"]), regions: list(&["eu"]) },
         ];
         let access = Access::new(vec![Key { team: Some(1), ..key("web", "s3cret") }], &teams, false);

@@ -4,11 +4,11 @@ use std::fmt;
 
 use crate::chat::capability::Capabilities;
 use crate::chat::money::Money;
+use crate::host::Timestamp;
 use crate::policy::access::Principal;
 use crate::policy::facts::Facts;
 use crate::policy::rank::worst_cost;
 use crate::policy::rules::{Require, Target};
-use crate::host::Timestamp;
 
 /// Why a target is not eligible. Carries the rule and the value found.
 #[derive(Clone, Debug, PartialEq)]

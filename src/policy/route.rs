@@ -50,7 +50,8 @@ mod tests {
             needs: Capabilities::NONE,
             headers: &headers,
         };
-        let principal = Principal { team: Some("eu-search".into()), ..Principal::default() };
+        let mut principal = Principal::default();
+        principal.team = Some("eu-search".into());
         let all = Match {
             team: vec!["eu-*".into()],
             model: vec!["claude-*".into(), "gpt-*".into()],

@@ -11,17 +11,8 @@ fn a_missing_or_unknown_key_is_refused() {
     let stage = Stage::new(Failover::Refresh);
     let chat = Request::chat(ask("pair")).without("authorization");
     stage.send(&chat).expect_error(401, "unauthenticated");
-    for wrong in [
-        "sk-nobody",
-        "",
-        " ",
-        "sk-client-471",
-        "sk-client-47111",
-        &hash(CLIENT_KEY),
-    ] {
-        let message = stage
-            .send(&chat.clone().key(wrong))
-            .expect_error(401, "unauthenticated");
+    for wrong in ["sk-nobody", "", " ", "sk-client-471", "sk-client-47111", &hash(CLIENT_KEY)] {
+        let message = stage.send(&chat.clone().key(wrong)).expect_error(401, "unauthenticated");
         assert!(wrong.len() < 8 || !message.contains(wrong), "the key is in {message:?}");
     }
     stage
@@ -30,16 +21,11 @@ fn a_missing_or_unknown_key_is_refused() {
     assert!(stage.one().received().is_empty());
     let audits = stage.envoy.audited(8);
     assert!(
-        audits
-            .iter()
-            .all(|audit| audit["outcome"] == "rejected" && audit["code"] == "unauthenticated"),
+        audits.iter().all(|audit| audit["outcome"] == "rejected" && audit["code"] == "unauthenticated"),
         "{audits:#?}"
     );
     let log = stage.envoy.log();
-    assert!(
-        !log.contains("sk-nobody") && !log.contains(CLIENT_KEY),
-        "a key is in the log"
-    );
+    assert!(!log.contains("sk-nobody") && !log.contains(CLIENT_KEY), "a key is in the log");
 }
 
 #[test]
@@ -51,11 +37,7 @@ fn a_key_may_come_in_the_header_of_another_family() {
         assert_eq!(answer.status, 200, "{name}: {}", answer.text());
     }
     for received in stage.one().received() {
-        assert!(
-            !received.header_text().contains(CLIENT_KEY),
-            "{}",
-            received.header_text()
-        );
+        assert!(!received.header_text().contains(CLIENT_KEY), "{}", received.header_text());
         assert_eq!(received.headers("authorization"), [format!("Bearer {KEY_ONE}")]);
     }
 }
@@ -69,9 +51,7 @@ fn an_expired_key_is_refused_and_one_that_is_not_yet_is_served() {
         ]);
     });
     let chat = Request::chat(ask("pair")).without("authorization");
-    stage
-        .send(&chat.clone().key("sk-past-key"))
-        .expect_error(401, "unauthenticated");
+    stage.send(&chat.clone().key("sk-past-key")).expect_error(401, "unauthenticated");
     assert_eq!(stage.send(&chat.key("sk-future-key")).status, 200);
 }
 
@@ -127,7 +107,5 @@ fn an_unknown_model_is_refused_by_name() {
 #[test]
 fn a_request_without_a_model_is_refused() {
     let stage = Stage::new(Failover::Refresh);
-    stage
-        .chat(r#"{"messages":[{"role":"user","content":"hi"}]}"#)
-        .expect_error(400, "invalid_request");
+    stage.chat(r#"{"messages":[{"role":"user","content":"hi"}]}"#).expect_error(400, "invalid_request");
 }

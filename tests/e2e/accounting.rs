@@ -105,14 +105,8 @@ fn the_cost_of_a_fallback_is_that_of_the_target_that_answered() {
     let usage = stage.chat(&ask("pair")).json()["usage"].clone();
     let cost = 3 * usage["prompt_tokens"].as_u64().unwrap() + 4 * usage["completion_tokens"].as_u64().unwrap();
     assert_eq!(stage.envoy.audit()["cost_microusd"], cost);
-    assert_eq!(
-        stage.envoy.metric("weir_cost_microusd_total", &[("provider", "two")]),
-        cost as f64
-    );
-    assert_eq!(
-        stage.envoy.metric("weir_cost_microusd_total", &[("provider", "one")]),
-        0.0
-    );
+    assert_eq!(stage.envoy.metric("weir_cost_microusd_total", &[("provider", "two")]), cost as f64);
+    assert_eq!(stage.envoy.metric("weir_cost_microusd_total", &[("provider", "one")]), 0.0);
 }
 
 #[test]

@@ -33,9 +33,7 @@ impl Request {
 
     /// A chat request with the key that the fixture's policies know.
     pub fn chat(body: impl Into<Vec<u8>>) -> Self {
-        Self::new("POST", "/v1/chat/completions")
-            .key(crate::fixture::CLIENT_KEY)
-            .json(body)
+        Self::new("POST", "/v1/chat/completions").key(crate::fixture::CLIENT_KEY).json(body)
     }
 
     pub fn key(self, key: &str) -> Self {
@@ -43,11 +41,7 @@ impl Request {
     }
 
     pub fn json(self, body: impl Into<Vec<u8>>) -> Self {
-        Self {
-            body: body.into(),
-            ..self
-        }
-        .header("content-type", "application/json")
+        Self { body: body.into(), ..self }.header("content-type", "application/json")
     }
 
     /// Adds a header; the bytes go out as they are.
@@ -64,10 +58,7 @@ impl Request {
 
     /// Sends the body in chunks of this size, each in a packet of its own.
     pub fn in_chunks_of(self, size: usize) -> Self {
-        Self {
-            chunk_size: Some(size),
-            ..self
-        }
+        Self { chunk_size: Some(size), ..self }
     }
 
     /// Sends the request and reads the whole answer.
@@ -147,12 +138,7 @@ impl Response {
     #[track_caller]
     pub fn expect_error(&self, status: u16, code: &str) -> String {
         assert_eq!(self.status, status, "{self:?}\n{}", self.text());
-        assert_eq!(
-            self.header("content-type").as_deref(),
-            Some("application/json"),
-            "{}",
-            self.text()
-        );
+        assert_eq!(self.header("content-type").as_deref(), Some("application/json"), "{}", self.text());
         let body = self.json();
         let error = &body["error"];
         assert_eq!(error["code"], code, "{body}");
@@ -164,10 +150,7 @@ impl Response {
 
 /// The `data:` of every event in a stream's text.
 pub fn events_of(text: &str) -> Vec<String> {
-    text.split("\n\n")
-        .filter_map(|event| event.strip_prefix("data: "))
-        .map(str::to_owned)
-        .collect()
+    text.split("\n\n").filter_map(|event| event.strip_prefix("data: ")).map(str::to_owned).collect()
 }
 
 /// An answer that is still arriving. Dropping it hangs up.
@@ -216,24 +199,14 @@ impl Exchange {
                     break at + 4;
                 }
                 if !fill(&mut stream, &mut raw) {
-                    panic!(
-                        "the connection ended before the answer's head: {:?}",
-                        String::from_utf8_lossy(&raw)
-                    );
+                    panic!("the connection ended before the answer's head: {:?}", String::from_utf8_lossy(&raw));
                 }
             };
             let rest = raw.split_off(end);
             let head = std::mem::replace(&mut raw, rest);
-            let mut lines = head
-                .split(|byte| *byte == b'\n')
-                .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+            let mut lines = head.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
             let status_line = String::from_utf8_lossy(lines.next().unwrap_or_default()).into_owned();
-            let status: u16 = status_line
-                .split(' ')
-                .nth(1)
-                .expect("a status line")
-                .parse()
-                .expect("a status");
+            let status: u16 = status_line.split(' ').nth(1).expect("a status line").parse().expect("a status");
             let headers: Vec<(String, Vec<u8>)> = lines
                 .filter_map(|line| {
                     let colon = line.iter().position(|byte| *byte == b':')?;
@@ -250,15 +223,7 @@ impl Exchange {
                 None if find_header(&headers, "transfer-encoding").is_some() => Framing::Chunked(None),
                 None => Framing::UntilClose,
             };
-            return Self {
-                status,
-                headers,
-                stream,
-                sent,
-                raw,
-                framing,
-                held: String::new(),
-            };
+            return Self { status, headers, stream, sent, raw, framing, held: String::new() };
         }
     }
 
@@ -273,10 +238,7 @@ impl Exchange {
                 let rest = self.held.split_off(end + 2);
                 let event = std::mem::replace(&mut self.held, rest);
                 let data = event.trim_end().strip_prefix("data: ").expect("a data line").to_owned();
-                return Some(Event {
-                    after: self.sent.elapsed(),
-                    data,
-                });
+                return Some(Event { after: self.sent.elapsed(), data });
             }
             match self.next_piece() {
                 Piece::Data(data) => self.held.push_str(std::str::from_utf8(&data).expect("UTF-8")),
@@ -296,12 +258,7 @@ impl Exchange {
                 Piece::Broken => break false,
             }
         };
-        Response {
-            status: self.status,
-            headers: self.headers,
-            body,
-            clean_end,
-        }
+        Response { status: self.status, headers: self.headers, body, clean_end }
     }
 
     fn next_piece(&mut self) -> Piece {
@@ -316,11 +273,7 @@ impl Exchange {
                 Framing::UntilClose if !self.raw.is_empty() => return Piece::Data(std::mem::take(&mut self.raw)),
                 Framing::Chunked(Some(left)) if self.raw.len() >= left + 2 => {
                     let data: Vec<u8> = self.raw.drain(..left + 2).take(left).collect();
-                    self.framing = if left == 0 {
-                        Framing::Done
-                    } else {
-                        Framing::Chunked(None)
-                    };
+                    self.framing = if left == 0 { Framing::Done } else { Framing::Chunked(None) };
                     if left > 0 {
                         return Piece::Data(data);
                     }
@@ -337,11 +290,7 @@ impl Exchange {
                 Framing::Length(_) | Framing::UntilClose | Framing::Chunked(Some(_)) => {}
             }
             if !fill(&mut self.stream, &mut self.raw) {
-                return if self.framing == Framing::UntilClose {
-                    Piece::CleanEnd
-                } else {
-                    Piece::Broken
-                };
+                return if self.framing == Framing::UntilClose { Piece::CleanEnd } else { Piece::Broken };
             }
         }
     }
@@ -367,8 +316,5 @@ fn fill(stream: &mut TcpStream, raw: &mut Vec<u8>) -> bool {
 }
 
 fn find_header(headers: &[(String, Vec<u8>)], name: &str) -> Option<String> {
-    headers
-        .iter()
-        .find(|(found, _)| found == name)
-        .map(|(_, value)| String::from_utf8_lossy(value).into_owned())
+    headers.iter().find(|(found, _)| found == name).map(|(_, value)| String::from_utf8_lossy(value).into_owned())
 }

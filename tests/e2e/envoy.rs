@@ -60,13 +60,7 @@ impl Envoy {
             .arg("--admin-address-path")
             .arg(&admin_file)
             .args(["--concurrency", &setup.workers.to_string()])
-            .args([
-                "--disable-hot-restart",
-                "--log-level",
-                "warning",
-                "--component-log-level",
-                "wasm:info",
-            ])
+            .args(["--disable-hot-restart", "--log-level", "warning", "--component-log-level", "wasm:info"])
             .current_dir(&directory.path)
             .envs(setup.environment.iter().copied());
         let mut process = Process::start(command);
@@ -74,31 +68,17 @@ impl Envoy {
         let mut admin: Option<SocketAddr> = None;
         loop {
             if process.child.try_wait().expect("its state").is_some() {
-                return Err(Refused {
-                    log: process.last_words(),
-                });
+                return Err(Refused { log: process.last_words() });
             }
-            assert!(
-                Instant::now() < deadline,
-                "Envoy is not ready after a minute:\n{}",
-                process.stderr.text()
-            );
+            assert!(Instant::now() < deadline, "Envoy is not ready after a minute:\n{}", process.stderr.text());
             if admin.is_none() {
-                admin = std::fs::read_to_string(&admin_file)
-                    .ok()
-                    .and_then(|text| text.trim().parse().ok());
+                admin = std::fs::read_to_string(&admin_file).ok().and_then(|text| text.trim().parse().ok());
             }
             if let Some(admin) = admin
                 && is_ready(admin)
                 && let Some(address) = listener_address(admin)
             {
-                return Ok(Self {
-                    address,
-                    admin,
-                    process,
-                    directory,
-                    _slot: slot,
-                });
+                return Ok(Self { address, admin, process, directory, _slot: slot });
             }
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -118,13 +98,8 @@ impl Envoy {
     #[track_caller]
     pub fn access_log(&self, count: usize) -> Vec<Value> {
         eventually(&format!("{count} access log lines"), || {
-            let lines: Vec<Value> = self
-                .process
-                .stdout
-                .lines()
-                .iter()
-                .filter_map(|line| serde_json::from_str(line).ok())
-                .collect();
+            let lines: Vec<Value> =
+                self.process.stdout.lines().iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
             (lines.len() >= count).then_some(lines)
         })
     }
@@ -143,9 +118,8 @@ impl Envoy {
     /// The audit lines, once there are as many as asked for; fails if there are more.
     #[track_caller]
     pub fn audited(&self, count: usize) -> Vec<Value> {
-        let found = eventually(&format!("{count} audit lines"), || {
-            Some(self.audits()).filter(|audits| audits.len() >= count)
-        });
+        let found =
+            eventually(&format!("{count} audit lines"), || Some(self.audits()).filter(|audits| audits.len() >= count));
         assert_eq!(found.len(), count, "{found:#?}");
         found
     }
@@ -159,19 +133,12 @@ impl Envoy {
     /// Every sample of `/stats/prometheus`.
     pub fn metrics(&self) -> Vec<Sample> {
         let text = Request::new("GET", "/stats/prometheus").send(self.admin).text();
-        text.lines()
-            .filter(|line| !line.starts_with('#'))
-            .filter_map(Sample::parse)
-            .collect()
+        text.lines().filter(|line| !line.starts_with('#')).filter_map(Sample::parse).collect()
     }
 
     /// The sum of all samples of one name that carry these labels.
     pub fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
-        self.metrics()
-            .iter()
-            .filter(|sample| sample.name == name && sample.carries(labels))
-            .map(|one| one.value)
-            .sum()
+        self.metrics().iter().filter(|sample| sample.name == name && sample.carries(labels)).map(|one| one.value).sum()
     }
 
     /// The sum of Envoy's own counters and gauges whose names end like this.
@@ -221,21 +188,10 @@ pub fn render(policy: &Path, failover: Failover) -> String {
         .arg(policy)
         .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--wasm"])
         .arg(module())
-        .args([
-            "--failover",
-            if failover == Failover::Refresh {
-                "refresh"
-            } else {
-                "loop"
-            },
-        ])
+        .args(["--failover", if failover == Failover::Refresh { "refresh" } else { "loop" }])
         .output()
         .expect("weir render runs");
-    assert!(
-        rendered.status.success(),
-        "weir render: {}",
-        String::from_utf8_lossy(&rendered.stderr)
-    );
+    assert!(rendered.status.success(), "weir render: {}", String::from_utf8_lossy(&rendered.stderr));
     String::from_utf8(rendered.stdout).expect("text")
 }
 
@@ -257,18 +213,11 @@ impl Sample {
             .filter_map(|label| label.split_once("=\""))
             .map(|(name, value)| (name.to_owned(), value.trim_end_matches('"').to_owned()))
             .collect();
-        Some(Self {
-            name: name.to_owned(),
-            labels,
-            value: value.parse().ok()?,
-        })
+        Some(Self { name: name.to_owned(), labels, value: value.parse().ok()? })
     }
 
     pub fn label(&self, name: &str) -> Option<&str> {
-        self.labels
-            .iter()
-            .find(|(found, _)| found == name)
-            .map(|(_, value)| value.as_str())
+        self.labels.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
     fn carries(&self, labels: &[(&str, &str)]) -> bool {
@@ -283,35 +232,22 @@ fn is_ready(admin: SocketAddr) -> bool {
 /// Where the listener called `weir` listens.
 fn listener_address(admin: SocketAddr) -> Option<SocketAddr> {
     let listeners = Request::new("GET", "/listeners?format=json").send(admin).json();
-    let found = listeners["listener_statuses"]
-        .as_array()?
-        .iter()
-        .find(|one| one["name"] == "weir")?;
+    let found = listeners["listener_statuses"].as_array()?.iter().find(|one| one["name"] == "weir")?;
     let socket = &found["local_address"]["socket_address"];
-    format!("{}:{}", socket["address"].as_str()?, socket["port_value"])
-        .parse()
-        .ok()
+    format!("{}:{}", socket["address"].as_str()?, socket["port_value"]).parse().ok()
 }
 
 /// Envoy's binary.
 fn binary() -> PathBuf {
     let path = std::env::var_os("WEIR_ENVOY").map_or_else(|| root().join(".tools/bin/envoy"), PathBuf::from);
-    assert!(
-        path.exists(),
-        "there is no Envoy at {}: run `make setup`, or set WEIR_ENVOY",
-        path.display()
-    );
+    assert!(path.exists(), "there is no Envoy at {}: run `make setup`, or set WEIR_ENVOY", path.display());
     path
 }
 
 /// The built module.
 fn module() -> PathBuf {
     let path = std::env::var_os("WEIR_WASM").map_or_else(|| root().join("target/weir.wasm"), PathBuf::from);
-    assert!(
-        path.exists(),
-        "there is no module at {}: run `make build`",
-        path.display()
-    );
+    assert!(path.exists(), "there is no module at {}: run `make build`", path.display());
     path
 }
 
@@ -340,12 +276,7 @@ impl Process {
             stderr.collect(child.stderr.take().expect("its standard error")),
             stdout.collect(child.stdout.take().expect("its standard output")),
         ];
-        Self {
-            child,
-            stderr,
-            stdout,
-            readers,
-        }
+        Self { child, stderr, stdout, readers }
     }
 
     /// All it said, once it has ended.
@@ -395,11 +326,7 @@ struct Directory {
 impl Directory {
     fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "weir-e2e-{}-{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
+        let name = format!("weir-e2e-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&path).expect("a temporary directory");
         Self { path }

@@ -29,11 +29,7 @@ fn expect_second_on(stage: &Stage, tries: usize) {
     let received = stage.two().received();
     assert_eq!(received.len(), 2, "{received:#?}");
     assert_eq!(whole.text(), stage.two().answer_to(&received[0].body).text());
-    assert!(
-        streamed.clean_end && streamed.events().last().is_some_and(|last| last == "[DONE]"),
-        "{}",
-        streamed.text()
-    );
+    assert!(streamed.clean_end && streamed.events().last().is_some_and(|last| last == "[DONE]"), "{}", streamed.text());
     assert!(streamed.text().contains("\"model\":\"beta\""), "{}", streamed.text());
     received.iter().for_each(|received| expect_twos(stage, received));
 
@@ -46,10 +42,7 @@ fn expect_second_on(stage: &Stage, tries: usize) {
         assert_eq!(audit["model"], "beta", "{audit}");
         assert_eq!(audit["outcome"], "ok", "{audit}");
         let attempts = audit["attempts"].as_array().expect("attempts");
-        let providers: Vec<&str> = attempts
-            .iter()
-            .map(|one| one["provider"].as_str().unwrap_or("?"))
-            .collect();
+        let providers: Vec<&str> = attempts.iter().map(|one| one["provider"].as_str().unwrap_or("?")).collect();
         assert_eq!(providers, ["one", "two"], "{audit}");
     }
     assert_eq!(stage.envoy.metric("weir_fallbacks_total", &[]), 2.0);
@@ -58,18 +51,8 @@ fn expect_second_on(stage: &Stage, tries: usize) {
 
 #[track_caller]
 fn expect_headers(answer: &Response) {
-    assert_eq!(
-        answer.header("x-weir-provider").as_deref(),
-        Some("two"),
-        "{:?}",
-        answer.headers
-    );
-    assert_eq!(
-        answer.header("x-weir-attempts").as_deref(),
-        Some("2"),
-        "{:?}",
-        answer.headers
-    );
+    assert_eq!(answer.header("x-weir-provider").as_deref(), Some("two"), "{:?}", answer.headers);
+    assert_eq!(answer.header("x-weir-attempts").as_deref(), Some("2"), "{:?}", answer.headers);
 }
 
 /// The first provider's own path, authority and credential, and nothing of anybody else's.
@@ -240,9 +223,8 @@ fn a_model_with_one_target_tells_that_targets_error() {
 fn a_provider_recovers() {
     let stage = Stage::new(Failover::Refresh);
     stage.one().fault(&json!({"status": 503, "times": 1}));
-    let providers: Vec<Option<String>> = (0..2)
-        .map(|_| stage.send(&Request::chat(ask("pair"))).header("x-weir-provider"))
-        .collect();
+    let providers: Vec<Option<String>> =
+        (0..2).map(|_| stage.send(&Request::chat(ask("pair"))).header("x-weir-provider")).collect();
     assert_eq!(providers[0].as_deref(), Some("two"));
     crate::fixture::eventually("provider one is used again", || {
         (stage.chat(&ask("pair")).header("x-weir-provider").as_deref() == Some("one")).then_some(())

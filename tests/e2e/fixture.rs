@@ -110,10 +110,7 @@ pub fn policy(one: &Provider, two: &Provider) -> Value {
 
 /// A key's hash as the policy wants it.
 pub fn hash(key: &str) -> String {
-    Sha256::digest(key.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(key.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A chat request for a model.

@@ -108,16 +108,10 @@ in_both_designs! {
 
 #[test]
 fn the_response_headers_can_be_switched_off() {
-    let stage = Stage::with(Failover::Refresh, |policy| {
-        policy["observe"] = json!({"explain": "off", "audit": "off"})
-    });
+    let stage = Stage::with(Failover::Refresh, |policy| policy["observe"] = json!({"explain": "off", "audit": "off"}));
     let answer = stage.chat(&ask("pair"));
     assert_eq!(answer.status, 200);
-    assert!(
-        !answer.headers.iter().any(|(name, _)| name.starts_with("x-weir-")),
-        "{:?}",
-        answer.headers
-    );
+    assert!(!answer.headers.iter().any(|(name, _)| name.starts_with("x-weir-")), "{:?}", answer.headers);
     stage.envoy.access_log(1);
     assert!(stage.envoy.audits().is_empty());
 }

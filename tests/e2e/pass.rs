@@ -119,11 +119,7 @@ fn the_root_answers_a_probe() {
 fn a_path_that_nobody_serves_is_not_found() {
     let stage = Stage::new(Failover::Refresh);
     for path in ["/nowhere", "/v1/nowhere", "/v1/chat/completions/more"] {
-        assert_eq!(
-            stage.send(&Request::new("GET", path).key(CLIENT_KEY)).status,
-            404,
-            "{path}"
-        );
+        assert_eq!(stage.send(&Request::new("GET", path).key(CLIENT_KEY)).status, 404, "{path}");
     }
     assert!(stage.one().received().is_empty());
 }

@@ -39,19 +39,12 @@ pub struct Received {
 impl Received {
     /// Every value of a header.
     pub fn headers(&self, name: &str) -> Vec<&str> {
-        self.headers
-            .iter()
-            .filter(|(found, _)| found == name)
-            .map(|(_, value)| value.as_str())
-            .collect()
+        self.headers.iter().filter(|(found, _)| found == name).map(|(_, value)| value.as_str()).collect()
     }
 
     /// All header lines, for searching.
     pub fn header_text(&self) -> String {
-        self.headers
-            .iter()
-            .map(|(name, value)| format!("{name}: {value}\n"))
-            .collect()
+        self.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect()
     }
 
     pub fn model(&self) -> String {
@@ -73,11 +66,7 @@ impl Providers {
         for name in names {
             command.arg("--listen").arg(format!("{name}@127.0.0.1:0"));
         }
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("weir mock starts");
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("weir mock starts");
         let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
         let mocks = lines
             .take(names.len())
@@ -86,26 +75,16 @@ impl Providers {
                 let mut words = line.split(' ').skip(1);
                 let name = words.next().expect("a name").to_owned();
                 let url = words.next().expect("an address");
-                Provider {
-                    name,
-                    address: url.strip_prefix("http://").expect("a URL").parse().expect("an address"),
-                }
+                Provider { name, address: url.strip_prefix("http://").expect("a URL").parse().expect("an address") }
             })
             .collect::<Vec<_>>();
-        assert_eq!(
-            mocks.len(),
-            names.len(),
-            "weir mock says where each of {names:?} listens"
-        );
+        assert_eq!(mocks.len(), names.len(), "weir mock says where each of {names:?} listens");
         Self { child, mocks }
     }
 
     /// The mock of this name.
     pub fn get(&self, name: &str) -> &Provider {
-        self.mocks
-            .iter()
-            .find(|mock| mock.name == name)
-            .unwrap_or_else(|| panic!("no mock {name:?}"))
+        self.mocks.iter().find(|mock| mock.name == name).unwrap_or_else(|| panic!("no mock {name:?}"))
     }
 }
 
@@ -120,9 +99,7 @@ impl Provider {
     /// Orders a fault.
     #[track_caller]
     pub fn fault(&self, fault: &Value) {
-        let answer = Request::new("POST", "/_mock/faults")
-            .json(fault.to_string())
-            .send(self.address);
+        let answer = Request::new("POST", "/_mock/faults").json(fault.to_string()).send(self.address);
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
 
@@ -148,17 +125,12 @@ impl Provider {
     #[track_caller]
     pub fn only_ended(&self) -> Received {
         eventually(&format!("provider {} has ended its answer", self.name), || {
-            self.received()
-                .into_iter()
-                .next()
-                .filter(|received| received.ended.is_some())
+            self.received().into_iter().next().filter(|received| received.ended.is_some())
         })
     }
 
     /// What the mock itself answers to a request body, sent to it directly. The book is as before.
     pub fn answer_to(&self, body: &str) -> Response {
-        Request::new("POST", "/v1/chat/completions")
-            .json(body)
-            .send(self.address)
+        Request::new("POST", "/v1/chat/completions").json(body).send(self.address)
     }
 }

@@ -25,20 +25,10 @@ fn parse(configuration: &str) -> Value {
 
 /// The `weir` entry of the listener's `http_filters`.
 fn listener_filter(configuration: &mut Value) -> &mut Value {
-    let listeners = configuration["static_resources"]["listeners"]
-        .as_array_mut()
-        .expect("listeners");
-    let listener = listeners
-        .iter_mut()
-        .find(|listener| listener["name"] == "weir")
-        .expect("the listener");
+    let listeners = configuration["static_resources"]["listeners"].as_array_mut().expect("listeners");
+    let listener = listeners.iter_mut().find(|listener| listener["name"] == "weir").expect("the listener");
     let filters = &mut listener["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"];
-    filters
-        .as_array_mut()
-        .expect("filters")
-        .iter_mut()
-        .find(|filter| filter["name"] == "weir")
-        .expect("the filter")
+    filters.as_array_mut().expect("filters").iter_mut().find(|filter| filter["name"] == "weir").expect("the filter")
 }
 
 fn edit_filter(filter: &mut Value, change: impl FnOnce(&mut Value)) {
@@ -100,11 +90,7 @@ impl Changeable {
             },
         })
         .unwrap_or_else(|refused| panic!("refused:\n{}", refused.log));
-        Self {
-            envoy,
-            filter: filter.into_inner(),
-            _providers: providers,
-        }
+        Self { envoy, filter: filter.into_inner(), _providers: providers }
     }
 
     /// Gives Envoy the rendered rules with a change.

@@ -16,20 +16,10 @@ fn the_cheapest_target_is_taken_when_the_route_prefers_it() {
         ]);
     });
     let answer = stage.chat(&ask("pair"));
-    assert_eq!(
-        answer.header("x-weir-provider").as_deref(),
-        Some("two"),
-        "{}",
-        answer.text()
-    );
+    assert_eq!(answer.header("x-weir-provider").as_deref(), Some("two"), "{}", answer.text());
     stage.two().fault(&json!({"status": 503}));
     let answer = stage.chat(&ask("pair"));
-    assert_eq!(
-        answer.header("x-weir-provider").as_deref(),
-        Some("one"),
-        "{}",
-        answer.text()
-    );
+    assert_eq!(answer.header("x-weir-provider").as_deref(), Some("one"), "{}", answer.text());
 }
 
 #[test]
@@ -45,10 +35,7 @@ fn weights_split_the_requests() {
     let (one, two) = (stage.one().received().len(), stage.two().received().len());
     assert_eq!(one + two, 120);
     // Four standard deviations around 36.
-    assert!(
-        (16..=56).contains(&two),
-        "{one} to the target of weight 70, {two} to the one of weight 30"
-    );
+    assert!((16..=56).contains(&two), "{one} to the target of weight 70, {two} to the one of weight 30");
 }
 
 #[test]
@@ -72,18 +59,10 @@ fn with_pool(policy: &mut Value) {
 /// How often provider `one` saw each key.
 fn uses(stage: &Stage) -> (usize, usize) {
     let received = stage.one().received();
-    let count = |key: &str| {
-        received
-            .iter()
-            .filter(|one| one.headers("authorization") == [format!("Bearer {key}")])
-            .count()
-    };
+    let count =
+        |key: &str| received.iter().filter(|one| one.headers("authorization") == [format!("Bearer {key}")]).count();
     let (first, second) = (count(KEY_ONE), count(KEY_TWO));
-    assert_eq!(
-        first + second,
-        received.len(),
-        "every request has exactly one key of the pool"
-    );
+    assert_eq!(first + second, received.len(), "every request has exactly one key of the pool");
     (first, second)
 }
 
@@ -94,26 +73,18 @@ fn the_keys_of_a_pool_take_turns() {
         assert_eq!(stage.chat(&ask("solo")).status, 200);
     }
     let (first, second) = uses(&stage);
-    assert!(
-        first >= 4 && second >= 4,
-        "{first} with the first key, {second} with the second"
-    );
+    assert!(first >= 4 && second >= 4, "{first} with the first key, {second} with the second");
 }
 
 #[test]
 fn a_key_that_is_told_to_slow_down_rests_while_others_work() {
     let stage = Stage::with(Failover::Refresh, with_pool);
-    stage
-        .one()
-        .fault(&json!({"status": 429, "retry_after": "30", "only_key": KEY_ONE}));
+    stage.one().fault(&json!({"status": 429, "retry_after": "30", "only_key": KEY_ONE}));
     for _ in 0..12 {
         stage.chat(&ask("solo"));
     }
     let (first, second) = uses(&stage);
-    assert!(
-        first <= 2 && second >= 10,
-        "{first} with the resting key, {second} with the other"
-    );
+    assert!(first <= 2 && second >= 10, "{first} with the resting key, {second} with the other");
 }
 
 #[test]
@@ -129,19 +100,12 @@ fn the_first_route_that_matches_is_taken() {
     let route_and_model = |request: &Request| {
         let answer = stage.send(request);
         assert_eq!(answer.status, 200, "{}", answer.text());
-        (
-            answer.header("x-weir-route").unwrap(),
-            answer.header("x-weir-model").unwrap(),
-        )
+        (answer.header("x-weir-route").unwrap(), answer.header("x-weir-model").unwrap())
     };
     let expect = |request: &Request, route: &str, model: &str| {
         assert_eq!(route_and_model(request), (route.to_owned(), model.to_owned()));
     };
-    expect(
-        &Request::chat(ask("solo")).header("x-region", "eu"),
-        "by-header",
-        "beta",
-    );
+    expect(&Request::chat(ask("solo")).header("x-region", "eu"), "by-header", "beta");
     expect(&Request::chat(crate::fixture::ask_stream("pair")), "by-stream", "gamma");
     expect(&Request::chat(ask("solo")), "by-team", "delta");
     expect(&Request::chat(ask("pair")), "rest", "alpha");

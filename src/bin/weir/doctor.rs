@@ -36,29 +36,17 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
             std::fs::read_to_string(&args.configuration).map_err(|error| format!("{}: {error}", args.configuration))?;
         let mut yaml: serde_yaml_ng::Value =
             serde_yaml_ng::from_str(&text).map_err(|error| format!("{}: {error}", args.configuration))?;
-        yaml.apply_merge()
-            .map_err(|error| format!("{}: {error}", args.configuration))?;
+        yaml.apply_merge().map_err(|error| format!("{}: {error}", args.configuration))?;
         serde_json::to_value(yaml).map_err(|error| format!("{}: {error}", args.configuration))?
     };
     let findings = inspect::inspect(&Envoy::read(&document));
-    let errors = findings
-        .iter()
-        .filter(|finding| finding.severity == Severity::Error)
-        .count();
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     if args.json {
         let rows: Vec<_> = findings.iter().map(Finding::json).collect();
         println!("{:#}", serde_json::json!({"ok": errors == 0, "findings": rows}));
     } else {
         findings.iter().for_each(|finding| println!("{finding}"));
-        println!(
-            "{}: {errors} errors, {} warnings",
-            args.configuration,
-            findings.len() - errors
-        );
+        println!("{}: {errors} errors, {} warnings", args.configuration, findings.len() - errors);
     }
-    Ok(if errors == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -40,9 +40,7 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
             }
             let key = new_key()?;
             let hash = hash(&key);
-            let id = id
-                .clone()
-                .unwrap_or_else(|| format!("{team}-{}", hash.get(..8).unwrap_or_default()));
+            let id = id.clone().unwrap_or_else(|| format!("{team}-{}", hash.get(..8).unwrap_or_default()));
             println!("{key}");
             println!("- {{id: {}, sha256: \"{hash}\", team: {}}}", scalar(&id), scalar(team));
             eprintln!(
@@ -74,15 +72,9 @@ fn hex(bytes: &[u8]) -> String {
 /// A name as YAML: bare where every reader takes it for a text, quoted otherwise.
 fn scalar(name: &str) -> String {
     let is_bare = name.starts_with(|first: char| first.is_ascii_alphabetic())
-        && name
-            .chars()
-            .all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.'))
+        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.'))
         && !["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&name.to_ascii_lowercase().as_str());
-    if is_bare {
-        name.to_owned()
-    } else {
-        serde_json::Value::from(name).to_string()
-    }
+    if is_bare { name.to_owned() } else { serde_json::Value::from(name).to_string() }
 }
 
 #[cfg(test)]
@@ -93,10 +85,7 @@ mod tests {
 
     #[test]
     fn the_hash_is_sha256_in_hexadecimal() {
-        assert_eq!(
-            hash("abc"),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
+        assert_eq!(hash("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 
     #[test]

@@ -53,9 +53,8 @@ async fn serve_all(args: &Args) -> Result<ExitCode, String> {
     let mut tasks = Vec::new();
     for (index, wanted) in args.listen.iter().enumerate() {
         let (name, address) = name_and_address(wanted, &args.name, index, args.listen.len())?;
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+        let listener =
+            TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}"))?;
         let bound = listener.local_addr().map_err(|error| format!("{address}: {error}"))?;
         println!("listening {name} http://{bound}");
         let style = Style {

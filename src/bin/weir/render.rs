@@ -95,11 +95,7 @@ fn warn(args: &EnvoyArgs, policy: &Policy) {
         );
     }
     let literal = |source: &KeySource| matches!(source, KeySource::Literal(_));
-    for provider in policy
-        .providers
-        .iter()
-        .filter(|provider| provider.keys.iter().any(literal))
-    {
+    for provider in policy.providers.iter().filter(|provider| provider.keys.iter().any(literal)) {
         eprintln!(
             "warning: providers.{}.key: the key itself goes into the configuration; write ${{NAME}} and set NAME in Envoy's environment",
             provider.name
@@ -126,8 +122,6 @@ fn write(output: Option<&Path>, text: &str) -> Result<(), String> {
     use std::io::Write;
     match output {
         Some(path) => std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display())),
-        None => std::io::stdout()
-            .write_all(text.as_bytes())
-            .map_err(|error| format!("standard output: {error}")),
+        None => std::io::stdout().write_all(text.as_bytes()).map_err(|error| format!("standard output: {error}")),
     }
 }

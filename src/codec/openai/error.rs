@@ -72,10 +72,7 @@ mod tests {
     fn a_stream_error_is_one_event_that_names_the_member() {
         let error = GatewayError::new(ErrorCode::UnknownModel, "no model \"x\"").at("model");
         let event = String::from_utf8(stream_error(&error)).unwrap();
-        let data = event
-            .strip_prefix("data: ")
-            .and_then(|rest| rest.strip_suffix("\n\n"))
-            .unwrap();
+        let data = event.strip_prefix("data: ").and_then(|rest| rest.strip_suffix("\n\n")).unwrap();
         assert_eq!(
             serde_json::from_str::<Value>(data).unwrap(),
             json!({"error": {

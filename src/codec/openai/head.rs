@@ -26,14 +26,7 @@ pub fn decode_head(body: &[u8], endpoint: Endpoint) -> Result<Head, Malformed> {
     if scanner.peek()? != b'{' {
         return Err(scanner.malformed("the body must be a JSON object"));
     }
-    let mut reader = Reader {
-        head: Head {
-            choices: 1,
-            ..Head::default()
-        },
-        endpoint,
-        completion_limit: false,
-    };
+    let mut reader = Reader { head: Head { choices: 1, ..Head::default() }, endpoint, completion_limit: false };
     let mut seen = 0_u32;
     scanner.object(|scanner, key| {
         let name = key.bytes();
@@ -41,19 +34,13 @@ pub fn decode_head(body: &[u8], endpoint: Endpoint) -> Result<Head, Malformed> {
             if name.eq_ignore_ascii_case(b"model") {
                 let what =
                     "a member differs from \"model\" in case alone, and some parsers would take it for the model";
-                return Err(Malformed {
-                    offset: key.span().start,
-                    what,
-                });
+                return Err(Malformed { offset: key.span().start, what });
             }
             return scanner.pass();
         };
         let bit = 1 << member as u32;
         if seen & bit != 0 {
-            return Err(Malformed {
-                offset: key.span().start,
-                what: member.duplicate(),
-            });
+            return Err(Malformed { offset: key.span().start, what: member.duplicate() });
         }
         seen |= bit;
         reader.member(scanner, member)
@@ -145,11 +132,7 @@ impl Reader {
 
     /// A value of the wrong shape: refused where the shape is known, skipped at endpoints that are not modelled.
     fn misshapen(&self, scanner: &mut Scanner<'_>, member: Member) -> Read {
-        if self.endpoint == Endpoint::Other {
-            scanner.pass()
-        } else {
-            Err(scanner.malformed(member.misshapen()))
-        }
+        if self.endpoint == Endpoint::Other { scanner.pass() } else { Err(scanner.malformed(member.misshapen())) }
     }
 
     fn model(&mut self, scanner: &mut Scanner<'_>, member: Member) -> Read {
@@ -183,10 +166,7 @@ impl Reader {
                     return scanner.pass();
                 }
                 if seen {
-                    return Err(Malformed {
-                        offset: key.span().start,
-                        what: "duplicate member \"include_usage\"",
-                    });
+                    return Err(Malformed { offset: key.span().start, what: "duplicate member \"include_usage\"" });
                 }
                 seen = true;
                 match scanner.bool()? {
@@ -198,11 +178,8 @@ impl Reader {
             })?,
             _ => return Err(scanner.malformed(member.misshapen())),
         }
-        self.head.usage_request = if asked {
-            UsageRequest::Asked
-        } else {
-            UsageRequest::Without(start..scanner.offset())
-        };
+        self.head.usage_request =
+            if asked { UsageRequest::Asked } else { UsageRequest::Without(start..scanner.offset()) };
         Ok(())
     }
 
@@ -606,29 +583,14 @@ mod tests {
     #[test]
     fn what_a_request_needs_shows_in_its_members() {
         let table = [
-            (
-                r#""tools":[{"type":"function","function":{"name":"f"}}]"#,
-                Capability::Tools,
-            ),
+            (r#""tools":[{"type":"function","function":{"name":"f"}}]"#, Capability::Tools),
             (r#""functions":[{"name":"f"}]"#, Capability::Tools),
             (r#""tool_choice":"required""#, Capability::ToolChoice),
             (r#""tool_choice":{"type":"function"}"#, Capability::ToolChoice),
-            (
-                r#""response_format":{"type":"json_schema","json_schema":{}}"#,
-                Capability::JsonSchema,
-            ),
-            (
-                r#""messages":[{"content":[{"image_url":{"url":"data:"},"type":"image_url"}]}]"#,
-                Capability::Vision,
-            ),
-            (
-                r#""messages":[{"content":[{"type":"input_audio","input_audio":{}}]}]"#,
-                Capability::AudioIn,
-            ),
-            (
-                r#""messages":[{"content":[{"type":"file","file":{"file_id":"x"}}]}]"#,
-                Capability::Pdf,
-            ),
+            (r#""response_format":{"type":"json_schema","json_schema":{}}"#, Capability::JsonSchema),
+            (r#""messages":[{"content":[{"image_url":{"url":"data:"},"type":"image_url"}]}]"#, Capability::Vision),
+            (r#""messages":[{"content":[{"type":"input_audio","input_audio":{}}]}]"#, Capability::AudioIn),
+            (r#""messages":[{"content":[{"type":"file","file":{"file_id":"x"}}]}]"#, Capability::Pdf),
             (r#""modalities":["text","audio"]"#, Capability::AudioOut),
             (r#""reasoning_effort":"low""#, Capability::Reasoning),
             (r#""web_search_options":{}"#, Capability::WebSearch),
@@ -689,18 +651,9 @@ mod tests {
 
     #[test]
     fn max_completion_tokens_wins_wherever_it_stands() {
-        assert_eq!(
-            chat(r#"{"max_tokens":5,"max_completion_tokens":9}"#).max_output,
-            Some(9)
-        );
-        assert_eq!(
-            chat(r#"{"max_completion_tokens":9,"max_tokens":5}"#).max_output,
-            Some(9)
-        );
-        assert_eq!(
-            chat(r#"{"max_completion_tokens":null,"max_tokens":5}"#).max_output,
-            Some(5)
-        );
+        assert_eq!(chat(r#"{"max_tokens":5,"max_completion_tokens":9}"#).max_output, Some(9));
+        assert_eq!(chat(r#"{"max_completion_tokens":9,"max_tokens":5}"#).max_output, Some(9));
+        assert_eq!(chat(r#"{"max_completion_tokens":null,"max_tokens":5}"#).max_output, Some(5));
     }
 
     #[test]

@@ -33,31 +33,19 @@ impl Stream {
     /// with `choices: []` and the usage, is taken out, and `"usage": null` is taken out of the others. Without it the
     /// stream is only watched: every chunk goes on as it is.
     pub fn new(hide_usage: bool) -> Self {
-        Self {
-            events: Events::new(),
-            hide_usage,
-            facts: Facts::default(),
-        }
+        Self { events: Events::new(), hide_usage, facts: Facts::default() }
     }
 
     /// Reads the next chunk and says what goes on.
     pub fn push(&mut self, chunk: &[u8]) -> Emit {
-        let Self {
-            events,
-            hide_usage,
-            facts,
-        } = self;
+        let Self { events, hide_usage, facts } = self;
         if !*hide_usage {
             events.push(chunk, |piece| {
                 facts.take(piece);
             });
             return Emit::AsIs;
         }
-        let mut out = if events.pending().is_empty() {
-            None
-        } else {
-            Some(Vec::with_capacity(chunk.len()))
-        };
+        let mut out = if events.pending().is_empty() { None } else { Some(Vec::with_capacity(chunk.len())) };
         let mut same = 0;
         events.push(chunk, |piece| {
             let raw = piece.raw();
@@ -83,11 +71,7 @@ impl Stream {
     /// Ends the stream; gives the bytes that were held, an event that its sender did not complete.
     pub fn finish(&mut self) -> Vec<u8> {
         let mut held = Vec::new();
-        let Self {
-            events,
-            hide_usage,
-            facts,
-        } = self;
+        let Self { events, hide_usage, facts } = self;
         events.finish(|piece| {
             let edit = facts.take(piece);
             if *hide_usage {
@@ -204,9 +188,7 @@ impl Facts {
         if chunk.only_usage && chunk.no_choices && !chunk.error {
             return Edit::Drop;
         }
-        chunk
-            .null_usage
-            .map_or(Edit::Keep, |span| Edit::Cut(with_comma(data, span)))
+        chunk.null_usage.map_or(Edit::Keep, |span| Edit::Cut(with_comma(data, span)))
     }
 }
 
@@ -384,13 +366,7 @@ impl Chunk {
             if scanner.peek()? != b'{' {
                 return scanner.pass();
             }
-            scanner.object(|scanner, key| {
-                if key.is("text") {
-                    self.text(scanner)
-                } else {
-                    scanner.pass()
-                }
-            })
+            scanner.object(|scanner, key| if key.is("text") { self.text(scanner) } else { scanner.pass() })
         })
     }
 

@@ -179,12 +179,7 @@ impl BodyScan {
     /// The answer's text so far: contents, tool-call arguments, reasoning. Vendors that repeat the reasoning under
     /// another name are counted once. Escapes count as they are written.
     pub fn output_text(&self) -> TextCount {
-        let Counts {
-            answer,
-            reasoning,
-            reasoning_content,
-            text,
-        } = &self.counts;
+        let Counts { answer, reasoning, reasoning_content, text } = &self.counts;
         let size = |count: &&TextCount| count.ascii + count.other;
         let most = [reasoning, reasoning_content, text].into_iter().max_by_key(size);
         answer.plus(most.copied().unwrap_or_default())
@@ -302,11 +297,7 @@ mod tests {
             let (left, right) = BODY.split_at(split);
             scan.push(left);
             scan.push(right);
-            assert_eq!(
-                (scan.usage(), scan.output_text()),
-                (whole.usage(), whole.output_text()),
-                "split at {split}"
-            );
+            assert_eq!((scan.usage(), scan.output_text()), (whole.usage(), whole.output_text()), "split at {split}");
         }
     }
 
@@ -325,10 +316,7 @@ mod tests {
             read(r#"{"prompt_tokens":10,"completion_tokens":7,"prompt_cache_hit_tokens":6}"#),
             Some((10, 6, 0, 7, 0))
         );
-        assert_eq!(
-            read(r#"{"prompt_tokens":10,"completion_tokens":7,"cached_tokens":5}"#),
-            Some((10, 5, 0, 7, 0))
-        );
+        assert_eq!(read(r#"{"prompt_tokens":10,"completion_tokens":7,"cached_tokens":5}"#), Some((10, 5, 0, 7, 0)));
         assert_eq!(
             read(
                 r#"{"input_tokens":10,"input_tokens_details":{"cached_tokens":1},"output_tokens":7,"output_tokens_details":{"reasoning_tokens":2}}"#

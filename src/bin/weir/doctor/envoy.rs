@@ -66,11 +66,8 @@ impl<'a> Envoy<'a> {
     pub fn read(document: &'a Value) -> Self {
         let root = Node::root(document);
         let dumps = root.items("configs");
-        let bootstrap = if dumps.is_empty() {
-            Some(root.clone())
-        } else {
-            dumps.iter().find_map(|dump| dump.get("bootstrap"))
-        };
+        let bootstrap =
+            if dumps.is_empty() { Some(root.clone()) } else { dumps.iter().find_map(|dump| dump.get("bootstrap")) };
         let mut listeners = Vec::new();
         let mut clusters = Vec::new();
         let mut tables = Vec::new();
@@ -82,31 +79,16 @@ impl<'a> Envoy<'a> {
             }
         }
         for dump in &dumps {
-            listeners.extend(
-                dump.items("static_listeners")
-                    .iter()
-                    .filter_map(|entry| entry.get("listener")),
-            );
+            listeners.extend(dump.items("static_listeners").iter().filter_map(|entry| entry.get("listener")));
             let dynamic = dump.items("dynamic_listeners");
-            listeners.extend(
-                dynamic
-                    .iter()
-                    .filter_map(|entry| entry.at(&["active_state", "listener"])),
-            );
+            listeners.extend(dynamic.iter().filter_map(|entry| entry.at(&["active_state", "listener"])));
             for kind in ["static_clusters", "dynamic_active_clusters"] {
                 clusters.extend(dump.items(kind).iter().filter_map(|entry| entry.get("cluster")));
             }
-            tables.extend(
-                dump.items("dynamic_route_configs")
-                    .iter()
-                    .filter_map(|entry| entry.get("route_config")),
-            );
+            tables.extend(dump.items("dynamic_route_configs").iter().filter_map(|entry| entry.get("route_config")));
         }
         Self {
-            chains: listeners
-                .iter()
-                .flat_map(|listener| chains(listener, &tables))
-                .collect(),
+            chains: listeners.iter().flat_map(|listener| chains(listener, &tables)).collect(),
             clusters: clusters.into_iter().map(cluster).collect(),
             bootstrap,
         }
@@ -142,37 +124,18 @@ fn chains<'a>(listener: &Node<'a>, tables: &[Node<'a>]) -> Vec<Chain<'a>> {
 }
 
 fn cluster(node: Node<'_>) -> Cluster<'_> {
-    let options = node
-        .get("typed_extension_protocol_options")
-        .map(|options| options.members())
-        .unwrap_or_default();
-    let filters: Vec<_> = options
-        .iter()
-        .flat_map(|(_, options)| options.items("http_filters"))
-        .collect();
-    Cluster {
-        name: node.text("name"),
-        plugins: filters.iter().filter_map(plugin).collect(),
-        filters,
-        node,
-    }
+    let options = node.get("typed_extension_protocol_options").map(|options| options.members()).unwrap_or_default();
+    let filters: Vec<_> = options.iter().flat_map(|(_, options)| options.items("http_filters")).collect();
+    Cluster { name: node.text("name"), plugins: filters.iter().filter_map(plugin).collect(), filters, node }
 }
 
 /// Weir's filter, if this filter is one: its module or its configuration says so.
 fn plugin<'a>(filter: &Node<'a>) -> Option<Plugin<'a>> {
-    let typed = filter
-        .get("typed_config")
-        .filter(|config| config.is_type("filters.http.wasm.v3.Wasm"))?;
+    let typed = filter.get("typed_config").filter(|config| config.is_type("filters.http.wasm.v3.Wasm"))?;
     let config = typed.get("config")?;
-    let written = config
-        .get("configuration")
-        .map(|configuration| configuration.text("value"))
-        .unwrap_or_default();
+    let written = config.get("configuration").map(|configuration| configuration.text("value")).unwrap_or_default();
     let configuration: Value = serde_json::from_str(written).unwrap_or_default();
-    let file = config
-        .at(&["vm_config", "code", "local"])
-        .map(|local| local.text("filename"))
-        .unwrap_or_default();
+    let file = config.at(&["vm_config", "code", "local"]).map(|local| local.text("filename")).unwrap_or_default();
     let is_weir = configuration.get("role").is_some() || file.ends_with("weir.wasm") || config.text("name") == "weir";
     is_weir.then_some(Plugin { config, configuration })
 }

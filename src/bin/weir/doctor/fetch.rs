@@ -28,18 +28,10 @@ fn ask(authority: &str) -> Result<Value, String> {
     };
     let mut answer = Vec::new();
     let io = |error: std::io::Error| error.to_string();
-    let address = with_port
-        .to_socket_addrs()
-        .map_err(io)?
-        .next()
-        .ok_or("the name has no address")?;
+    let address = with_port.to_socket_addrs().map_err(io)?.next().ok_or("the name has no address")?;
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(io)?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(io)?;
-    write!(
-        stream,
-        "GET /config_dump HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\r\n"
-    )
-    .map_err(io)?;
+    write!(stream, "GET /config_dump HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\r\n").map_err(io)?;
     stream.take(MOST_BYTES).read_to_end(&mut answer).map_err(io)?;
 
     let end = memchr::memmem::find(&answer, b"\r\n\r\n").ok_or("the answer is not HTTP")?;
@@ -49,11 +41,7 @@ fn ask(authority: &str) -> Result<Value, String> {
     if status != "200" {
         return Err(format!("the answer's status is {status}; is this Envoy's admin page?"));
     }
-    let body = if head.contains("transfer-encoding: chunked") {
-        unchunk(body)?
-    } else {
-        body.to_vec()
-    };
+    let body = if head.contains("transfer-encoding: chunked") { unchunk(body)? } else { body.to_vec() };
     serde_json::from_slice(&body)
         .map_err(|error| format!("the answer is not JSON: {error}; is this Envoy's admin page?"))
 }
@@ -64,9 +52,7 @@ fn unchunk(mut body: &[u8]) -> Result<Vec<u8>, String> {
     loop {
         let end = memchr::memmem::find(body, b"\r\n").ok_or_else(cut)?;
         let (line, rest) = body.split_at_checked(end).ok_or_else(cut)?;
-        let size = std::str::from_utf8(line)
-            .ok()
-            .and_then(|line| usize::from_str_radix(line.trim(), 16).ok());
+        let size = std::str::from_utf8(line).ok().and_then(|line| usize::from_str_radix(line.trim(), 16).ok());
         let (size, rest) = (size.ok_or_else(cut)?, rest.get(2..).ok_or_else(cut)?);
         if size == 0 {
             return Ok(out);
@@ -85,10 +71,7 @@ mod tests {
 
     #[test]
     fn chunks_are_joined_and_a_cut_is_an_error() {
-        assert_eq!(
-            unchunk(b"3\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n").unwrap(),
-            b"abc0123456789"
-        );
+        assert_eq!(unchunk(b"3\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n").unwrap(), b"abc0123456789");
         assert!(unchunk(b"3\r\nab").is_err());
     }
 }

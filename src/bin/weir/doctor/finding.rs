@@ -29,20 +29,12 @@ pub struct Finding {
 impl Finding {
     /// An error.
     pub fn error(path: &str, what: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Error,
-            path: path.to_owned(),
-            what: what.into(),
-            mend: mend.into(),
-        }
+        Self { severity: Severity::Error, path: path.to_owned(), what: what.into(), mend: mend.into() }
     }
 
     /// A warning.
     pub fn warning(path: &str, what: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Warning,
-            ..Self::error(path, what, mend)
-        }
+        Self { severity: Severity::Warning, ..Self::error(path, what, mend) }
     }
 
     /// The finding as JSON.
@@ -62,13 +54,6 @@ impl Severity {
 
 impl fmt::Display for Finding {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            out,
-            "{}: {}\n  {}\n  mend: {}",
-            self.severity.name(),
-            self.path,
-            self.what,
-            self.mend
-        )
+        write!(out, "{}: {}\n  {}\n  mend: {}", self.severity.name(), self.path, self.what, self.mend)
     }
 }

@@ -39,10 +39,8 @@ pub fn inspect(envoy: &Envoy<'_>) -> Vec<Finding> {
     for (chain, plugin) in &deciding {
         listener(envoy, chain, plugin, &mut found);
     }
-    for chain in envoy
-        .chains
-        .iter()
-        .filter(|chain| chain.plugins.iter().any(|plugin| plugin.text("role") == "upstream"))
+    for chain in
+        envoy.chains.iter().filter(|chain| chain.plugins.iter().any(|plugin| plugin.text("role") == "upstream"))
     {
         attempts(chain, &mut found);
     }
@@ -133,9 +131,7 @@ fn environment(envoy: &Envoy<'_>, policy: &Value, found: &mut Vec<Finding>) {
         return;
     }
     for plugin in plugins(envoy) {
-        let keys = plugin
-            .config
-            .at(&["vm_config", "environment_variables", "host_env_keys"]);
+        let keys = plugin.config.at(&["vm_config", "environment_variables", "host_env_keys"]);
         let passed: BTreeSet<String> = keys
             .and_then(|keys| keys.value.as_array())
             .into_iter()
@@ -171,10 +167,7 @@ fn sharing(envoy: &Envoy<'_>, plugin: &Plugin<'_>, found: &mut Vec<Finding>) {
         let differ: Vec<_> = ["vm_id", "runtime", "code", "configuration", "environment_variables"]
             .into_iter()
             .filter(|name| {
-                theirs
-                    .as_ref()
-                    .and_then(|theirs| theirs.get(name))
-                    .map(|node| node.value)
+                theirs.as_ref().and_then(|theirs| theirs.get(name)).map(|node| node.value)
                     != own.get(name).map(|node| node.value)
             })
             .collect();
@@ -207,11 +200,7 @@ fn manager(chain: &Chain<'_>, found: &mut Vec<Finding>) {
             "use_remote_address: true",
         ));
     }
-    let names: Vec<_> = manager
-        .items("http_filters")
-        .iter()
-        .map(|filter| filter.text("name").to_owned())
-        .collect();
+    let names: Vec<_> = manager.items("http_filters").iter().map(|filter| filter.text("name").to_owned()).collect();
     if chain.hosts.is_empty() {
         found.push(Finding::warning(
             &manager.path,
@@ -228,13 +217,8 @@ fn manager(chain: &Chain<'_>, found: &mut Vec<Finding>) {
     }
     for log in manager.items("access_log") {
         let text = log.value.to_string();
-        let shows = [
-            "REQ(:PATH)",
-            "REQ(X-ENVOY-ORIGINAL-PATH",
-            "REQ(AUTHORIZATION",
-            "REQ(X-API-KEY",
-            "REQ(X-GOOG-API-KEY",
-        ];
+        let shows =
+            ["REQ(:PATH)", "REQ(X-ENVOY-ORIGINAL-PATH", "REQ(AUTHORIZATION", "REQ(X-API-KEY", "REQ(X-GOOG-API-KEY"];
         if let Some(shown) = shows.iter().find(|shown| text.to_ascii_uppercase().contains(*shown)) {
             found.push(Finding::warning(
                 &log.path,
@@ -283,10 +267,8 @@ fn providers(envoy: &Envoy<'_>, policy: &Value, found: &mut Vec<Finding>) {
         if !provider.is_tls {
             continue;
         }
-        let tls = cluster
-            .node
-            .at(&["transport_socket", "typed_config"])
-            .filter(|tls| tls.is_type("UpstreamTlsContext"));
+        let tls =
+            cluster.node.at(&["transport_socket", "typed_config"]).filter(|tls| tls.is_type("UpstreamTlsContext"));
         let Some(tls) = tls else {
             found.push(Finding::error(
                 &cluster.node.path,
@@ -309,9 +291,7 @@ fn tls_context(tls: &Node<'_>, found: &mut Vec<Finding>) {
         common.get("validation_context").or(combined)
     });
     let by_name = ["validation_context_sds_secret_config", "combined_validation_context"];
-    let is_elsewhere = common
-        .as_ref()
-        .is_some_and(|common| by_name.iter().any(|name| common.get(name).is_some()));
+    let is_elsewhere = common.as_ref().is_some_and(|common| by_name.iter().any(|name| common.get(name).is_some()));
     let has = |name: &str| validation.as_ref().is_some_and(|context| context.get(name).is_some());
     if !is_elsewhere && !has("trusted_ca") && !has("ca_certificate_provider_instance") {
         found.push(Finding::error(
@@ -364,22 +344,14 @@ fn transport(chain: &Chain<'_>, route: &Node<'_>, found: &mut Vec<Finding>) {
 /// A route of the design in which Envoy chooses the cluster again for every attempt.
 fn refresh_route(envoy: &Envoy<'_>, policy: &Value, route: &Node<'_>, found: &mut Vec<Finding>) {
     let Some(action) = route.get("route") else { return };
-    if !action
-        .get("retry_policy")
-        .is_some_and(|retry| retry.is_true("refresh_cluster_on_retry"))
-    {
+    if !action.get("retry_policy").is_some_and(|retry| retry.is_true("refresh_cluster_on_retry")) {
         found.push(Finding::error(
             &action.path,
             "without refresh_cluster_on_retry every retry goes to the provider that has just failed",
             "retry_policy: {num_retries: 0, refresh_cluster_on_retry: true}",
         ));
     }
-    let specifier = action.at(&[
-        "inline_cluster_specifier_plugin",
-        "extension",
-        "typed_config",
-        "cluster_matcher",
-    ]);
+    let specifier = action.at(&["inline_cluster_specifier_plugin", "extension", "typed_config", "cluster_matcher"]);
     let Some(matcher) = specifier else {
         found.push(Finding::error(
             &action.path,
@@ -388,10 +360,7 @@ fn refresh_route(envoy: &Envoy<'_>, policy: &Value, route: &Node<'_>, found: &mu
         ));
         return;
     };
-    let key = matcher
-        .at(&["matcher_tree", "input", "typed_config"])
-        .map(|input| input.text("key"))
-        .unwrap_or_default();
+    let key = matcher.at(&["matcher_tree", "input", "typed_config"]).map(|input| input.text("key")).unwrap_or_default();
     if key != "wasm.weir.cluster" {
         found.push(Finding::error(
             &matcher.path,
@@ -407,17 +376,12 @@ fn refresh_route(envoy: &Envoy<'_>, policy: &Value, route: &Node<'_>, found: &mu
         if target.map(|target| target.text("cluster")) != Some(provider.cluster.as_str()) {
             found.push(Finding::error(
                 &matcher.path,
-                format!(
-                    "the cluster {:?} of provider {:?} cannot be chosen",
-                    provider.cluster, provider.name
-                ),
+                format!("the cluster {:?} of provider {:?} cannot be chosen", provider.cluster, provider.name),
                 format!("exact_match_map entry {0:?} with the cluster {0:?}", provider.cluster),
             ));
         }
     }
-    let fallthrough = matcher
-        .at(&["on_no_match", "action", "typed_config"])
-        .map(|target| target.text("cluster"));
+    let fallthrough = matcher.at(&["on_no_match", "action", "typed_config"]).map(|target| target.text("cluster"));
     let has_hosts = |name: &str| {
         envoy
             .cluster(name)
@@ -450,9 +414,7 @@ fn upstream_filters(cluster: &Cluster<'_>, provider: &str, found: &mut Vec<Findi
         Some(_) => {}
     }
     let is_codec = |filter: &Node<'_>| {
-        filter
-            .get("typed_config")
-            .is_some_and(|config| config.is_type("upstream_codec.v3.UpstreamCodec"))
+        filter.get("typed_config").is_some_and(|config| config.is_type("upstream_codec.v3.UpstreamCodec"))
     };
     if !cluster.filters.is_empty() && !cluster.filters.last().is_some_and(is_codec) {
         found.push(Finding::error(
@@ -477,17 +439,10 @@ fn loop_route(envoy: &Envoy<'_>, host: &Node<'_>, route: &Node<'_>, found: &mut 
     let endpoint = envoy.cluster(name).and_then(|cluster| {
         let endpoints = cluster.node.get("load_assignment")?.items("endpoints");
         let hosts: Vec<_> = endpoints.iter().flat_map(|group| group.items("lb_endpoints")).collect();
-        hosts
-            .iter()
-            .find_map(|host| host.at(&["endpoint", "address", "envoy_internal_address"]))
+        hosts.iter().find_map(|host| host.at(&["endpoint", "address", "envoy_internal_address"]))
     });
-    let inner = endpoint
-        .map(|address| address.text("server_listener_name"))
-        .unwrap_or_default();
-    let chain = envoy
-        .chains
-        .iter()
-        .find(|chain| chain.is_internal() && chain.listener.text("name") == inner);
+    let inner = endpoint.map(|address| address.text("server_listener_name")).unwrap_or_default();
+    let chain = envoy.chains.iter().find(|chain| chain.is_internal() && chain.listener.text("name") == inner);
     if !chain.is_some_and(|chain| chain.plugins.iter().any(|plugin| plugin.text("role") == "upstream")) {
         found.push(Finding::error(
             &action.path,
@@ -495,14 +450,9 @@ fn loop_route(envoy: &Envoy<'_>, host: &Node<'_>, route: &Node<'_>, found: &mut 
             "cluster: weir_loop, with the listener weir_attempt, as `weir render envoy --failover loop` writes them",
         ));
     }
-    let extensions = envoy
-        .bootstrap
-        .as_ref()
-        .map(|bootstrap| bootstrap.items("bootstrap_extensions"));
+    let extensions = envoy.bootstrap.as_ref().map(|bootstrap| bootstrap.items("bootstrap_extensions"));
     let is_there = |extension: &Node<'_>| {
-        extension
-            .get("typed_config")
-            .is_some_and(|config| config.is_type("internal_listener.v3.InternalListener"))
+        extension.get("typed_config").is_some_and(|config| config.is_type("internal_listener.v3.InternalListener"))
     };
     if extensions.is_some_and(|extensions| !extensions.iter().any(is_there)) {
         found.push(Finding::error(
@@ -563,35 +513,22 @@ fn process(bootstrap: &Node<'_>, found: &mut Vec<Finding>) {
     let address = bootstrap.at(&["admin", "address", "socket_address"]);
     if let Some(address) = address.filter(|address| !check::is_loopback(address.text("address"))) {
         let host = address.text("address");
-        let shown = host
-            .parse::<IpAddr>()
-            .map_or_else(|_| format!("{host:?}"), |address| address.to_string());
+        let shown = host.parse::<IpAddr>().map_or_else(|_| format!("{host:?}"), |address| address.to_string());
         found.push(Finding::warning(
             &address.path,
             format!("the admin page listens on {shown}: whoever reaches it can stop Envoy and read its configuration"),
             "admin: {address: {socket_address: {address: 127.0.0.1, port_value: 9901}}}",
         ));
     }
-    let tags = bootstrap
-        .get("stats_config")
-        .map(|stats| stats.items("stats_tags"))
-        .unwrap_or_default();
+    let tags = bootstrap.get("stats_config").map(|stats| stats.items("stats_tags")).unwrap_or_default();
     let known: BTreeSet<_> = tags.iter().map(|tag| tag.text("tag_name")).collect();
-    let missing: Vec<_> = metric::LABELS
-        .into_iter()
-        .filter(|label| !known.contains(label))
-        .collect();
+    let missing: Vec<_> = metric::LABELS.into_iter().filter(|label| !known.contains(label)).collect();
     if !missing.is_empty() {
-        let rows: Vec<_> = missing
-            .iter()
-            .map(|label| format!("{{tag_name: {label}, regex: '(;{label}=([^;]+))'}}"))
-            .collect();
+        let rows: Vec<_> =
+            missing.iter().map(|label| format!("{{tag_name: {label}, regex: '(;{label}=([^;]+))'}}")).collect();
         found.push(Finding::warning(
             "stats_config.stats_tags",
-            format!(
-                "without tags the labels {} become part of the metrics' names",
-                missing.join(", ")
-            ),
+            format!("without tags the labels {} become part of the metrics' names", missing.join(", ")),
             format!("stats_config: {{stats_tags: [{}]}}", rows.join(", ")),
         ));
     }
@@ -599,16 +536,11 @@ fn process(bootstrap: &Node<'_>, found: &mut Vec<Finding>) {
 
 /// Whether a duration is written and is zero.
 fn is_zero(node: &Node<'_>, name: &str) -> bool {
-    let seconds = node
-        .text(name)
-        .strip_suffix('s')
-        .and_then(|seconds| seconds.parse::<f64>().ok());
+    let seconds = node.text(name).strip_suffix('s').and_then(|seconds| seconds.parse::<f64>().ok());
     seconds.is_some_and(|seconds| seconds == 0.0)
 }
 
 /// A number as YAML or as `/config_dump` writes it, which puts 64-bit numbers in quotes.
 fn number(value: &Value) -> Option<u64> {
-    value
-        .as_u64()
-        .or_else(|| value.as_str().and_then(|text| text.parse().ok()))
+    value.as_u64().or_else(|| value.as_str().and_then(|text| text.parse().ok()))
 }

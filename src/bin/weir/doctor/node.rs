@@ -15,20 +15,13 @@ pub struct Node<'a> {
 impl<'a> Node<'a> {
     /// The whole document.
     pub fn root(value: &'a Value) -> Self {
-        Self {
-            path: String::new(),
-            value,
-        }
+        Self { path: String::new(), value }
     }
 
     /// The member of that name, if there is one.
     pub fn get(&self, name: &str) -> Option<Self> {
         let value = self.value.get(name).or_else(|| self.value.get(camel(name)))?;
-        let path = if self.path.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{}.{name}", self.path)
-        };
+        let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
         Some(Self { path, value })
     }
 
@@ -41,39 +34,18 @@ impl<'a> Node<'a> {
     pub fn items(&self, name: &str) -> Vec<Self> {
         let Some(list) = self.get(name) else { return Vec::new() };
         let items = list.value.as_array().map(Vec::as_slice).unwrap_or_default();
-        items
-            .iter()
-            .enumerate()
-            .map(|(index, value)| Self {
-                path: format!("{}[{index}]", list.path),
-                value,
-            })
-            .collect()
+        items.iter().enumerate().map(|(index, value)| Self { path: format!("{}[{index}]", list.path), value }).collect()
     }
 
     /// The members of an object.
     pub fn members(&self) -> Vec<(&'a str, Self)> {
         let members = self.value.as_object().into_iter().flatten();
-        members
-            .map(|(name, value)| {
-                (
-                    name.as_str(),
-                    Self {
-                        path: format!("{}[{name:?}]", self.path),
-                        value,
-                    },
-                )
-            })
-            .collect()
+        members.map(|(name, value)| (name.as_str(), Self { path: format!("{}[{name:?}]", self.path), value })).collect()
     }
 
     /// The text of the member of that name; empty when there is none.
     pub fn text(&self, name: &str) -> &'a str {
-        self.value
-            .get(name)
-            .or_else(|| self.value.get(camel(name)))
-            .and_then(Value::as_str)
-            .unwrap_or_default()
+        self.value.get(name).or_else(|| self.value.get(camel(name))).and_then(Value::as_str).unwrap_or_default()
     }
 
     /// Whether the member of that name is `true`.

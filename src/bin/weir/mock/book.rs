@@ -50,13 +50,7 @@ pub struct Book {
 
 impl Book {
     pub fn new(keep: usize) -> Self {
-        Self {
-            entries: VecDeque::new(),
-            next: 0,
-            keep,
-            bodies: 0,
-            start: Instant::now(),
-        }
+        Self { entries: VecDeque::new(), next: 0, keep, bodies: 0, start: Instant::now() }
     }
 
     /// Enters a request and returns its number.
@@ -72,11 +66,7 @@ impl Book {
             number,
             method: request.method.clone(),
             path: request.path.clone(),
-            headers: request
-                .headers
-                .iter()
-                .map(|(name, value)| (name.clone(), header_text(value)))
-                .collect(),
+            headers: request.headers.iter().map(|(name, value)| (name.clone(), header_text(value))).collect(),
             body: request.body.clone(),
             received_ms,
             ended_ms: None,

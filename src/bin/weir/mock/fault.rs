@@ -88,15 +88,8 @@ mod tests {
     #[test]
     fn a_fault_strikes_as_often_as_it_says_and_then_the_next_one_does() {
         let mut faults = Faults::default();
-        faults.add(Fault {
-            status: Some(429),
-            times: Some(2),
-            ..Fault::default()
-        });
-        faults.add(Fault {
-            status: Some(503),
-            ..Fault::default()
-        });
+        faults.add(Fault { status: Some(429), times: Some(2), ..Fault::default() });
+        faults.add(Fault { status: Some(503), ..Fault::default() });
         let statuses: Vec<_> = (0..4).map(|_| faults.strike(None, None).status).collect();
         assert_eq!(statuses, [Some(429), Some(429), Some(503), Some(503)]);
     }
@@ -104,11 +97,7 @@ mod tests {
     #[test]
     fn a_fault_for_one_key_leaves_the_others_alone() {
         let mut faults = Faults::default();
-        faults.add(Fault {
-            status: Some(429),
-            only_key: Some("a".to_owned()),
-            ..Fault::default()
-        });
+        faults.add(Fault { status: Some(429), only_key: Some("a".to_owned()), ..Fault::default() });
         assert_eq!(faults.strike(Some("b"), None).status, None);
         assert_eq!(faults.strike(Some("a"), None).status, Some(429));
     }

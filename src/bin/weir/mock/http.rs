@@ -31,10 +31,7 @@ pub struct Request {
 impl Request {
     /// The first value of a header, if it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(found, _)| found == name)
-            .and_then(|(_, value)| std::str::from_utf8(value).ok())
+        self.headers.iter().find(|(found, _)| found == name).and_then(|(_, value)| std::str::from_utf8(value).ok())
     }
 
     /// The path without its query.
@@ -44,8 +41,7 @@ impl Request {
 
     /// Whether the client wants the connection closed after the answer.
     pub fn wants_close(&self) -> bool {
-        self.header("connection")
-            .is_some_and(|value| value.eq_ignore_ascii_case("close"))
+        self.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))
     }
 }
 
@@ -70,13 +66,7 @@ impl Connection {
     pub fn new(stream: TcpStream) -> Self {
         // Each event of a stream is a packet of its own, as vendors send it.
         let _ = stream.set_nodelay(true);
-        Self {
-            stream,
-            pending: Vec::with_capacity(4096),
-            sent: 0,
-            piece: None,
-            frame: Vec::new(),
-        }
+        Self { stream, pending: Vec::with_capacity(4096), sent: 0, piece: None, frame: Vec::new() }
     }
 
     /// The next request, or `None` when the client closed the connection between requests.
@@ -100,20 +90,12 @@ impl Connection {
         let rest = self.pending.split_off(head_end);
         let head = std::mem::replace(&mut self.pending, rest);
         let mut request = parse_head(&head)?;
-        if request
-            .header("expect")
-            .is_some_and(|value| value.eq_ignore_ascii_case("100-continue"))
-        {
+        if request.header("expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue")) {
             self.stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
         }
-        let chunked = request
-            .header("transfer-encoding")
-            .is_some_and(|value| value.eq_ignore_ascii_case("chunked"));
+        let chunked = request.header("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked"));
         let length = match request.header("content-length") {
-            Some(text) => text
-                .trim()
-                .parse()
-                .map_err(|_| invalid("content-length is not a number"))?,
+            Some(text) => text.trim().parse().map_err(|_| invalid("content-length is not a number"))?,
             None => 0_usize,
         };
         request.complete = if chunked {
@@ -212,9 +194,7 @@ impl Connection {
         frame.clear();
         match self.piece {
             None => frame_chunk(&mut frame, data),
-            Some(size) => data
-                .chunks(size.max(1))
-                .for_each(|piece| frame_chunk(&mut frame, piece)),
+            Some(size) => data.chunks(size.max(1)).for_each(|piece| frame_chunk(&mut frame, piece)),
         }
         let done = self.write(&frame).await;
         self.frame = frame;
@@ -239,8 +219,7 @@ impl Connection {
         if milliseconds == 0 {
             return Ok(());
         }
-        self.wait_until(Instant::now() + Duration::from_millis(milliseconds))
-            .await
+        self.wait_until(Instant::now() + Duration::from_millis(milliseconds)).await
     }
 
     /// Returns once the client has closed or reset the connection.
@@ -283,11 +262,7 @@ fn parse_head(head: &[u8]) -> io::Result<Request> {
     Ok(Request {
         method: parsed.method.unwrap_or_default().to_owned(),
         path: parsed.path.unwrap_or_default().to_owned(),
-        headers: parsed
-            .headers
-            .iter()
-            .map(|line| (line.name.to_ascii_lowercase(), line.value.to_vec()))
-            .collect(),
+        headers: parsed.headers.iter().map(|line| (line.name.to_ascii_lowercase(), line.value.to_vec())).collect(),
         body: Vec::new(),
         complete: false,
     })

@@ -67,17 +67,13 @@ impl<'a> Ask<'a> {
 
     /// Whether the client asked for the usage event of a stream.
     pub fn wants_usage(&self) -> bool {
-        self.stream_options
-            .as_ref()
-            .is_some_and(|options| options.include_usage)
+        self.stream_options.as_ref().is_some_and(|options| options.include_usage)
     }
 }
 
 /// FNV-1a over the request's body, 64 bits: what an answer quotes so that a test sees which bytes arrived.
 pub fn fingerprint(body: &[u8]) -> u64 {
-    body.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    body.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// One chat answer, whole: text, usage, and the pieces of its stream.
@@ -124,10 +120,7 @@ impl Chat {
 
     /// The body of an answer in one piece.
     pub fn body(&self) -> String {
-        let usage = self
-            .usage
-            .as_ref()
-            .map_or_else(String::new, |usage| format!(",\"usage\":{usage}"));
+        let usage = self.usage.as_ref().map_or_else(String::new, |usage| format!(",\"usage\":{usage}"));
         format!(
             concat!(
                 r#"{{"id":"{id}","object":"chat.completion","created":{created},"model":{model},"#,
@@ -156,10 +149,7 @@ impl Chat {
     pub fn last_events(&self) -> Vec<String> {
         let mut events = vec![self.event("{}", "\"stop\"")];
         if let (true, Some(usage)) = (self.wants_usage, &self.usage) {
-            events.push(format!(
-                "data: {},\"choices\":[],\"usage\":{usage}}}\n\n",
-                self.event_start()
-            ));
+            events.push(format!("data: {},\"choices\":[],\"usage\":{usage}}}\n\n", self.event_start()));
         }
         events.push("data: [DONE]\n\n".to_owned());
         events
@@ -215,10 +205,7 @@ fn pieces(text: &str, count: usize) -> impl Iterator<Item = &str> {
         }
         at
     };
-    (0..count).map(move |index| {
-        text.get(boundary(index)..boundary(index.saturating_add(1)))
-            .unwrap_or_default()
-    })
+    (0..count).map(move |index| text.get(boundary(index)..boundary(index.saturating_add(1))).unwrap_or_default())
 }
 
 /// The answer to an embeddings request: vectors of eight numbers (or as many as asked for) made of the request's hash.
@@ -235,9 +222,7 @@ pub fn embeddings(ask: &Ask<'_>, body: &[u8]) -> Result<String, String> {
         .map(|index| {
             let numbers: Vec<f32> = (0..size)
                 .map(|_| {
-                    seed = seed
-                        .wrapping_mul(6_364_136_223_846_793_005)
-                        .wrapping_add(1_442_695_040_888_963_407);
+                    seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                     // Sixteen bits are exact in a float, so the text form is stable.
                     f32::from(u16::try_from(seed >> 48).unwrap_or_default()) / 65_536.0 - 0.5
                 })
@@ -269,10 +254,7 @@ pub fn error_body(status: u16, message: &str) -> String {
         529 => ("overloaded_error", "\"overloaded\""),
         _ => ("server_error", "null"),
     };
-    format!(
-        r#"{{"error":{{"message":{},"type":"{kind}","param":null,"code":{code}}}}}"#,
-        quoted(message)
-    )
+    format!(r#"{{"error":{{"message":{},"type":"{kind}","param":null,"code":{code}}}}}"#, quoted(message))
 }
 
 /// Text as a JSON string.
@@ -285,16 +267,10 @@ fn base64_text(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::with_capacity(bytes.len().div_ceil(3).saturating_mul(4));
     for group in bytes.chunks(3) {
-        let word = (0..3).fold(0_usize, |word, index| {
-            word << 8 | usize::from(group.get(index).copied().unwrap_or(0))
-        });
+        let word = (0..3).fold(0_usize, |word, index| word << 8 | usize::from(group.get(index).copied().unwrap_or(0)));
         for position in 0..4_usize {
             let letter = LETTERS.get(word >> (18 - 6 * position) & 63).copied().unwrap_or(b'=');
-            out.push(if position <= group.len() {
-                char::from(letter)
-            } else {
-                '='
-            });
+            out.push(if position <= group.len() { char::from(letter) } else { '=' });
         }
     }
     out
@@ -305,11 +281,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
     use super::{Ask, Chat, Shape, base64_text, embeddings, pieces};
 
-    const SHAPE: Shape = Shape {
-        chunks: 5,
-        answer_bytes: 0,
-        no_usage: false,
-    };
+    const SHAPE: Shape = Shape { chunks: 5, answer_bytes: 0, no_usage: false };
 
     #[test]
     fn the_events_of_a_stream_spell_the_text_of_the_whole_answer() {

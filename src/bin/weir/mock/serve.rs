@@ -30,12 +30,7 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 
 impl Mock {
     pub fn new(style: Style, require_keys: Vec<String>, keep: usize) -> Self {
-        Self {
-            style,
-            require_keys,
-            faults: Mutex::new(Faults::default()),
-            book: Mutex::new(Book::new(keep)),
-        }
+        Self { style, require_keys, faults: Mutex::new(Faults::default()), book: Mutex::new(Book::new(keep)) }
     }
 
     fn faults(&self) -> MutexGuard<'_, Faults> {
@@ -67,16 +62,8 @@ async fn converse(mut connection: Connection, mock: Arc<Mock>) {
             control(&mut connection, &mock, &request).await.map(|()| After::Keep)
         } else {
             let number = mock.book().enter(&request);
-            let done = if request.complete {
-                provide(&mut connection, &mock, &request).await
-            } else {
-                Err(ClientGone)
-            };
-            let ended = if done.is_ok() {
-                Ended::Completed
-            } else {
-                Ended::ClientGone
-            };
+            let done = if request.complete { provide(&mut connection, &mock, &request).await } else { Err(ClientGone) };
+            let ended = if done.is_ok() { Ended::Completed } else { Ended::ClientGone };
             mock.book().close(number, ended, connection.sent);
             done
         };
@@ -126,9 +113,7 @@ async fn control(connection: &mut Connection, mock: &Mock, request: &Request) ->
 async fn provide(connection: &mut Connection, mock: &Mock, request: &Request) -> Result<After, ClientGone> {
     let key = credential(request);
     let ask = Ask::read(&request.body);
-    let fault = mock
-        .faults()
-        .strike(key, ask.as_ref().ok().map(|ask| ask.model.as_ref()));
+    let fault = mock.faults().strike(key, ask.as_ref().ok().map(|ask| ask.model.as_ref()));
     connection.piece = fault.chunk_bytes;
     connection.wait(fault.delay_ms).await?;
     if fault.hang {
@@ -205,11 +190,7 @@ async fn stream(
     answer: &Chat,
     pause: Duration,
 ) -> Result<After, ClientGone> {
-    let headers = [
-        ("content-type", "text/event-stream; charset=utf-8"),
-        ("cache-control", "no-cache"),
-        REQUEST_ID,
-    ];
+    let headers = [("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"), REQUEST_ID];
     connection.write(&http::chunked_head(200, &headers)).await?;
     connection.wait(fault.first_byte_delay_ms).await?;
     let mut moment = Instant::now();
@@ -242,10 +223,7 @@ async fn interrupt(connection: &mut Connection, fault: &Fault, sent: usize) -> R
         return Ok(Some(After::Reset));
     }
     if fault.error_event_after == Some(sent) {
-        let event = format!(
-            "data: {}\n\n",
-            openai::error_body(500, "the mock's model broke off on demand")
-        );
+        let event = format!("data: {}\n\n", openai::error_body(500, "the mock's model broke off on demand"));
         connection.write_chunk(event.as_bytes()).await?;
         connection.end_chunks().await?;
         return Ok(Some(After::Keep));
@@ -280,13 +258,7 @@ async fn refuse(
 ) -> Result<After, ClientGone> {
     let mut headers = vec![JSON, REQUEST_ID];
     headers.extend(retry_after.map(|value| ("retry-after", value)));
-    connection
-        .write(&http::answer(
-            status,
-            &headers,
-            openai::error_body(status, message).as_bytes(),
-        ))
-        .await?;
+    connection.write(&http::answer(status, &headers, openai::error_body(status, message).as_bytes())).await?;
     Ok(After::Keep)
 }
 
