@@ -1,5 +1,5 @@
 """Starts a mock for each provider of a policy on 127.0.0.1, Envoy with Weir, and sends sample requests through them.
-Shows for each the curl command, the decision, provider, tokens and cost. Ends everything it started.
+Shows for each what was asked and what became of it, and holds that against what must. Ends everything it started.
 
     demo.py [--stay]
 """
@@ -9,7 +9,6 @@ import json
 import os
 import pathlib
 import re
-import shlex
 import signal
 import socket
 import subprocess
@@ -18,26 +17,85 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WEIR = ROOT / "target/release/weir"
+MODULE = ROOT / "target/weir.wasm"
 ENVOY = pathlib.Path(os.environ.get("WEIR_ENVOY", ROOT / ".tools/bin/envoy"))
-POLICY = pathlib.Path(os.environ.get("WEIR_POLICY", ROOT / "envoy/policy.yaml"))
+QUICK_START = ROOT / "envoy/policy.yaml"
+POLICY = pathlib.Path(os.environ.get("WEIR_POLICY", QUICK_START))
 PORT = int(os.environ.get("WEIR_PORT", "10000"))
 ADMIN_PORT = int(os.environ.get("WEIR_ADMIN_PORT", "9901"))
-WORK = ROOT / "target/demo"
+WORK = pathlib.Path(os.environ.get("WEIR_WORK", ROOT / "target/demo"))
 AUDIT = "weir.audit "
+TARGET = "make run" if "--stay" in sys.argv else "make demo"
 
+# The two public keys of the quick-start policy.
+KEY, KEY_EUROPE = "weir-demo-key", "weir-demo-key-europe"
 
-def ask(model, text, **more):
-    return {"model": model, "messages": [{"role": "user", "content": text}], **more}
-
-
-# What is sent: a title, the body, and headers beyond the key. Every one must be answered with its `expect`.
+# What is asked, and what must become of it. `fault` is what the first provider's mock does wrong, once.
 SAMPLES = [
-    {"title": "a model of the catalogue by its name", "body": ask("openai/gpt-5-mini", "Name a river."), "expect": 200},
-    {"title": "the same, streamed", "body": ask("openai/gpt-5-mini", "Name a river.", stream=True), "expect": 200},
-    {"title": "a model that nobody serves", "body": ask("gpt-0", "Name a river."), "expect": 404},
+    {
+        "title": "A model by its provider's name",
+        "model": "openai/gpt-5-mini",
+        "expect": {"status": 200, "provider": "openai", "attempts": [200]},
+    },
+    {
+        "title": "The same, streamed: usage is counted though the client did not ask for it",
+        "model": "openai/gpt-5-mini",
+        "stream": True,
+        "expect": {"status": 200, "provider": "openai", "attempts": [200]},
+    },
+    {
+        "title": "The cheapest model that may serve this request",
+        "model": "auto",
+        "expect": {"status": 200, "provider": "deepseek", "attempts": [200], "route": "auto"},
+    },
+    {
+        "title": "The first provider answers 429: the second takes over, with its own key and model name",
+        "model": "fast",
+        "fault": {"provider": "openai", "status": 429},
+        "expect": {"status": 200, "provider": "mistral", "attempts": [429, 200]},
+    },
+    {
+        "title": "The first provider resets the connection before a stream begins",
+        "model": "fast",
+        "stream": True,
+        "fault": {"provider": "openai", "reset": True},
+        "expect": {"status": 200, "provider": "mistral", "attempts": [None, 200]},
+    },
+    {
+        "title": "A team that must stay in the EU asks for the same model",
+        "model": "fast",
+        "key": KEY_EUROPE,
+        "expect": {"status": 200, "provider": "mistral", "attempts": [200], "route": "europe"},
+    },
+    {
+        "title": "The same team names a provider outside the EU",
+        "model": "openai/gpt-5-mini",
+        "key": KEY_EUROPE,
+        "expect": {"status": 422, "code": "no_eligible_target", "attempts": []},
+    },
+    {
+        "title": "A model that the team may not use",
+        "model": "smart",
+        "expect": {"status": 403, "code": "model_not_allowed", "attempts": []},
+    },
+    {
+        "title": "A key that nobody knows",
+        "model": "fast",
+        "key": "weir-wrong-key",
+        "expect": {"status": 401, "code": "unauthenticated", "attempts": []},
+    },
+    {
+        "title": "A model that nobody serves",
+        "model": "gpt-5-minni",
+        "expect": {"status": 404, "code": "unknown_model", "attempts": []},
+    },
+    {
+        "title": "A dry run: the decision, and nobody is called",
+        "model": "auto",
+        "headers": {"x-weir-dry-run": "1"},
+        "expect": {"status": 200, "attempts": []},
+    },
 ]
-# The key that the quick-start policy knows by its hash.
-KEY = os.environ.get("WEIR_KEY", "")
 
 
 def fail(message):
@@ -62,31 +120,48 @@ def free_port():
 
 def require_free(port, variable):
     if not is_free(port):
-        fail(f"port {port} is taken by another program; choose one: {variable}={free_port()} make demo")
+        fail(f"port {port} is taken by another program; choose one: {variable}={free_port()} {TARGET}")
 
 
-def policy_with_free_ports():
-    """The policy's text with a free port for each mock, and the ports. A port that is free stays."""
+class Provider:
+    """A provider of the policy that is on 127.0.0.1: its name, its port, and the key it must be called with."""
+
+    def __init__(self, name, port, key):
+        self.name, self.port, self.key = name, port, key
+
+    def strike(self, fault):
+        """Makes its mock do something wrong once."""
+        body = json.dumps({"times": 1, **{name: value for name, value in fault.items() if name != "provider"}})
+        status, _, text = exchange(self.port, "POST", "/_mock/faults", body, {})
+        if status != 200:
+            fail(f"the mock {self.name} does not take a fault: {text}")
+
+
+def read_policy():
+    """The policy's text with a free port for each mock, and its providers. A port that is free stays.
+
+    Why no YAML parser: Python has none of its own, and this needs only names, ports and keys; `weir` reads the rest.
+    """
     if not POLICY.exists():
-        fail(f"there is no policy at {POLICY}; name one: WEIR_POLICY=FILE make demo")
+        fail(f"there is no policy at {POLICY}; name one: WEIR_POLICY=FILE {TARGET}")
     text = POLICY.read_text()
-    ports = []
-    for written in dict.fromkeys(re.findall(r"https?://127\.0\.0\.1:(\d+)", text)):
-        port = written
-        if not is_free(int(written)):
-            port = str(free_port())
-            print(f"port {written} of the policy is taken; this run uses {port}")
-            text = re.sub(rf"(//127\.0\.0\.1):{written}\b", rf"\1:{port}", text)
-        ports.append(port)
-    if not ports:
+    for variable in re.findall(r"\$\{(\w+)\}", text):
+        os.environ.setdefault(variable, f"demo-{variable.lower()}")
+    providers = []
+    for name, block in re.findall(r"^  ([\w.-]+):(.*(?:\n(?:    .*| *#.*|))*)", text, re.MULTILINE):
+        local = re.search(r"https?://127\.0\.0\.1:(\d+)", block)
+        if local is None:
+            continue
+        port = int(local[1])
+        if not is_free(port):
+            port = free_port()
+            print(f"port {local[1]} of the policy is taken; this run uses {port}")
+            text = re.sub(rf"(//127\.0\.0\.1):{local[1]}\b", rf"\1:{port}", text)
+        key = re.search(r"\$\{(\w+)\}", block)
+        providers.append(Provider(name, port, os.environ[key[1]] if key else None))
+    if not providers:
         fail(f"{POLICY} has no provider on 127.0.0.1, so a mock would answer nobody")
-    return text, ports
-
-
-def set_missing_keys(text):
-    """Gives each ${NAME} of the policy a value that a mock takes, unless the environment has one."""
-    for name in re.findall(r"\$\{(\w+)\}", text):
-        os.environ.setdefault(name, f"demo-{name.lower()}")
+    return text, providers
 
 
 class Processes:
@@ -108,7 +183,7 @@ class Processes:
                 process.kill()
                 process.wait()
 
-    def start(self, name, command):
+    def start_listening(self, name, command, port):
         log = WORK / f"{name}.log"
         # A group of its own, so that Ctrl-C reaches this program alone, which then ends the others in order.
         with open(log, "wb") as output:
@@ -116,44 +191,40 @@ class Processes:
                 [str(word) for word in command], stdout=output, stderr=subprocess.STDOUT, cwd=ROOT, start_new_session=True
             )
         self.running.append(process)
-        return process, log
-
-    def start_listening(self, name, command, port):
-        process, log = self.start(name, command)
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             if process.poll() is not None:
                 fail(f"{name} ended at once; its last words:\n" + tail(log))
             with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", int(port))) == 0:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
                     return log
             time.sleep(0.05)
         fail(f"{name} does not listen on port {port}; see {log}")
+
+    def dead(self):
+        """A program that has ended on its own, if one has."""
+        return next((process for process in self.running if process.poll() is not None), None)
 
 
 def tail(log, lines=12):
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
 
 
-def send(sample):
-    headers = {"content-type": "application/json", **sample.get("headers", {})}
-    if KEY:
-        headers["authorization"] = f"Bearer {KEY}"
-    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=30)
-    connection.request("POST", sample.get("path", "/v1/chat/completions"), json.dumps(sample["body"]), headers)
+def exchange(port, method, path, body, headers):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request(method, path, body, {"content-type": "application/json", **headers})
     response = connection.getresponse()
     text = response.read().decode(errors="replace")
     connection.close()
     return response.status, {name.lower(): value for name, value in response.getheaders()}, text
 
 
-def curl(sample):
-    words = ["curl", f"localhost:{PORT}{sample.get('path', '/v1/chat/completions')}", "-H", "content-type: application/json"]
-    for name, value in sample.get("headers", {}).items():
-        words += ["-H", f"{name}: {value}"]
-    if KEY:
-        words += ["-H", f"authorization: Bearer {KEY}"]
-    return shlex.join(words + ["-d", json.dumps(sample["body"])])
+def send(sample):
+    body = {"model": sample["model"], "messages": [{"role": "user", "content": "Name a river."}]}
+    if sample.get("stream"):
+        body["stream"] = True
+    headers = {"authorization": f"Bearer {sample.get('key', KEY)}", **sample.get("headers", {})}
+    return exchange(PORT, "POST", "/v1/chat/completions", json.dumps(body), headers)
 
 
 def audit_of(log, decision):
@@ -163,71 +234,117 @@ def audit_of(log, decision):
         for line in reversed(log.read_text(errors="replace").splitlines()):
             if AUDIT in line and decision in line:
                 return json.loads(line.split(AUDIT, 1)[1])
-        time.sleep(0.05)
+        time.sleep(0.02)
     return None
 
 
-def answer(text):
-    """What the model said, from a body or from the events of a stream."""
-    try:
-        body = json.loads(text)
-        if "error" in body:
-            return body["error"]["message"]
-        return body["choices"][0]["message"]["content"]
-    except (ValueError, KeyError, IndexError, TypeError):
-        pieces = re.findall(r'"content":("(?:[^"\\]|\\.)*")', text)
-        return "".join(json.loads(piece) for piece in pieces) or text
+def dollars(micros):
+    return "cost unknown" if micros is None else f"${micros / 1e6:.6f}"
 
 
-def show(number, sample, log):
+def outcome(audit, text):
+    """What became of a request, in one line or two."""
+    if audit["code"]:
+        return f"{audit['status']} {audit['code']}: {json.loads(text)['error']['message']}"
+    if not audit["attempts"]:
+        decision = json.loads(text)
+        ranked = [f"{one['target']} {dollars(one['expected_cost_microusd'])}" for one in decision["candidates"]]
+        rejected = [f"{one['target']} ({one['reason']})" for one in decision["rejected"]]
+        return "\n           ".join(
+            [f"{audit['status']} would try " + ", ".join(ranked)] + (["would not try " + ", ".join(rejected)] if rejected else [])
+        )
+    tries = " -> ".join(f"{one['provider']}/{one['model']} {one['status'] or 'no answer'}" for one in audit["attempts"])
+    tokens = f"{audit['input']} tokens in, {audit['output']} out, {audit['usage']}"
+    return f"{audit['status']} {tries}; {tokens}; {dollars(audit['cost_microusd'])}"
+
+
+def wrong(expect, status, headers, audit):
+    """What is not as it must be."""
+    found = {
+        "status": status,
+        "provider": headers.get("x-weir-provider"),
+        "attempts": [one["status"] for one in audit["attempts"]],
+        "code": audit["code"],
+        "route": audit["route"],
+    }
+    return [f"{name} is {found[name]!r}, must be {must!r}" for name, must in expect.items() if found[name] != must]
+
+
+def show(number, sample, providers, log):
+    fault = sample.get("fault")
+    if fault:
+        next(provider for provider in providers if provider.name == fault["provider"]).strike(fault)
     status, headers, text = send(sample)
-    print(f"\n{number}. {sample['title']}\n   $ {curl(sample)}")
-    print(f"   {status}: {' '.join(answer(text).split())[:100]}")
-    decision = {name: value for name, value in headers.items() if name.startswith("x-weir-")}
-    print("   " + ("  ".join(f"{name}: {value}" for name, value in decision.items()) or "no decision headers"))
     audit = audit_of(log, headers.get("x-weir-decision"))
-    if audit:
-        attempts = " -> ".join(f"{one['provider']}/{one['model']} {one['status'] or 'no answer'}" for one in audit["attempts"])
-        cost = audit["cost_microusd"]
-        money = "unknown" if cost is None else f"${cost / 1e6:.6f}"
-        print(f"   tried: {attempts or 'nobody'}; tokens: {audit['input']} in, {audit['output']} out; cost: {money}")
-    if status != sample["expect"]:
-        print(f"error: status {status}, expected {sample['expect']}; see {log}", file=sys.stderr)
+    print(f"\n{number}. {sample['title']}")
+    if audit is None:
+        print(f"   {status} {text[:200]}\nerror: no audit line; see {log}")
         return False
-    return True
+    asked = sample["model"] + (", stream" if sample.get("stream") else "")
+    who = f"team {audit['team']}" if audit["team"] else "nobody known"
+    route = f", route {audit['route']}" if audit["route"] else ""
+    print(f"   asked   {asked}, by {who}{route}; decision {audit['id']}")
+    print(f"   answer  {outcome(audit, text)}")
+    faults = wrong(sample["expect"], status, headers, audit)
+    if audit["attempts"] and (audit["usage"] != "reported" or not audit["cost_microusd"]):
+        faults.append(f"usage is {audit['usage']}, cost {audit['cost_microusd']}: both must be known")
+    for one in faults:
+        print(f"error: sample {number}: {one}", file=sys.stderr)
+    return not faults
 
 
-def main(stay):
+def render(text):
+    """Envoy's configuration for the policy as this run has it."""
+    policy, config = WORK / f"policy{POLICY.suffix}", WORK / "envoy.yaml"
+    policy.write_text(text)
+    command = [WEIR, "render", "envoy", policy, "--listen", f"127.0.0.1:{PORT}", "--admin", f"127.0.0.1:{ADMIN_PORT}"]
+    if subprocess.run([*command, "--wasm", MODULE, "-o", config], cwd=ROOT).returncode != 0:
+        fail(f"Weir does not take {POLICY}; mend what is listed above")
+    return config
+
+
+def stay(processes):
+    print(f"""
+It is up. Ask it yourself, from another terminal:
+
+  curl localhost:{PORT}/v1/chat/completions -H 'authorization: Bearer {KEY}' -H 'content-type: application/json' \\
+    -d '{{"model": "fast", "messages": [{{"role": "user", "content": "Name a river."}}]}}'
+
+Metrics: curl -s localhost:{ADMIN_PORT}/stats/prometheus | grep -E '^(weir|gen_ai)_'
+Ctrl-C ends it.""")
+    while processes.dead() is None:
+        time.sleep(0.5)
+    fail(f"{processes.dead().args[0]} ended on its own; logs are in {WORK}")
+
+
+def main(stays):
+    for needed, target in [(WEIR, "make build"), (MODULE, "make build"), (ENVOY, "make setup")]:
+        if not needed.exists():
+            fail(f"{needed} is missing; make it: {target}")
     WORK.mkdir(parents=True, exist_ok=True)
     require_free(PORT, "WEIR_PORT")
     require_free(ADMIN_PORT, "WEIR_ADMIN_PORT")
-    text, ports = policy_with_free_ports()
-    policy, config = WORK / f"policy{POLICY.suffix}", WORK / "envoy.yaml"
-    policy.write_text(text)
-    set_missing_keys(text)
-    rendered = subprocess.run(
-        [WEIR, "render", "envoy", policy, "--listen", f"127.0.0.1:{PORT}", "--admin", f"127.0.0.1:{ADMIN_PORT}"]
-        + ["--wasm", ROOT / "target/weir.wasm", "-o", config],
-        cwd=ROOT,
-    )
-    if rendered.returncode != 0:
-        fail(f"weir render does not take {POLICY}")
+    text, providers = read_policy()
+    config = render(text)
+    passed = []
     with Processes() as processes:
-        for number, port in enumerate(ports, 1):
-            processes.start_listening(f"mock-{number}", [WEIR, "mock", "--listen", f"mock-{number}@127.0.0.1:{port}"], port)
-        log = processes.start_listening(
-            "envoy",
-            [ENVOY, "-c", config, "--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"]
-            + ["--component-log-level", "wasm:info"],
-            PORT,
-        )
-        print(f"Envoy with Weir listens on 127.0.0.1:{PORT}, {len(ports)} mock providers behind it; logs in {WORK}")
-        shown = [show(number, sample, log) for number, sample in enumerate(SAMPLES, 1)]
-        if stay and all(shown):
-            print(f"\nIt is up: your own curl goes to localhost:{PORT}; metrics are at localhost:{ADMIN_PORT}/stats/prometheus.")
-            print("Ctrl-C ends it.", flush=True)
-            signal.pause()
-    sys.exit(0 if all(shown) else 1)
+        for provider in providers:
+            command = [WEIR, "mock", "--listen", f"{provider.name}@127.0.0.1:{provider.port}"]
+            # A mock refuses every key but its own provider's: one that met another's would answer 401.
+            command += ["--require-key", provider.key] if provider.key else []
+            processes.start_listening(f"mock-{provider.name}", command, provider.port)
+        command = [ENVOY, "-c", config, "--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"]
+        log = processes.start_listening("envoy", [*command, "--component-log-level", "wasm:info"], PORT)
+        names = ", ".join(f"{provider.name} {provider.port}" for provider in providers)
+        print(f"Envoy with Weir listens on 127.0.0.1:{PORT}; mock providers: {names}; logs: {os.path.relpath(WORK, ROOT)}")
+        if POLICY.resolve() == QUICK_START:
+            passed = [show(number, sample, providers, log) for number, sample in enumerate(SAMPLES, 1)]
+            print(f"\n{sum(passed)} of {len(passed)} samples did what they should")
+        else:
+            print("the samples belong to the quick-start policy and are left out")
+        if stays and all(passed):
+            stay(processes)
+    sys.exit(0 if all(passed) else 1)
 
 
 if __name__ == "__main__":
