@@ -16,8 +16,8 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-WEIR = ROOT / "target/release/weir"
-MODULE = ROOT / "target/weir.wasm"
+WEIR = pathlib.Path(os.environ.get("WEIR_PROGRAM", ROOT / "target/release/weir"))
+MODULE = pathlib.Path(os.environ.get("WEIR_WASM", ROOT / "target/weir.wasm"))
 ENVOY = pathlib.Path(os.environ.get("WEIR_ENVOY", ROOT / ".tools/bin/envoy"))
 QUICK_START = ROOT / "envoy/policy.yaml"
 POLICY = pathlib.Path(os.environ.get("WEIR_POLICY", QUICK_START))
@@ -155,7 +155,7 @@ def read_policy():
         port = int(local[1])
         if not is_free(port):
             port = free_port()
-            print(f"port {local[1]} of the policy is taken; this run uses {port}")
+            print(f"note: port {local[1]} of the policy is taken; this run uses {port}", file=sys.stderr)
             text = re.sub(rf"(//127\.0\.0\.1):{local[1]}\b", rf"\1:{port}", text)
         key = re.search(r"\$\{(\w+)\}", block)
         providers.append(Provider(name, port, os.environ[key[1]] if key else None))

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Builds everything, then shows requests on their way through Envoy and Weir: demo.sh [--stay].
 #
-#   WEIR_POLICY=envoy/policy.yaml   another policy; its providers on 127.0.0.1 get a mock each
+#   WEIR_POLICY=envoy/policy.yaml   another policy; its providers on 127.0.0.1 get a mock each, and no samples are sent
 #   WEIR_PORT=10000  WEIR_ADMIN_PORT=9901
+#   WEIR_WORK=target/demo           where the logs and the rendered configuration go
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
