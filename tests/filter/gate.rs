@@ -98,6 +98,38 @@ impl Seen {
         value(&self.headers, name)
     }
 
+    /// What holds for every request that reaches a provider, whatever went wrong on its way: it is the whole of what was
+    /// decided for that provider, and nothing of anybody else.
+    pub fn check(&self) {
+        let (authority, path, keys, models): (_, _, &[&str], &[&str]) = match self.cluster.as_str() {
+            "alpha" => ("alpha.example", "/v1", &[ALPHA_KEY], &["big-a"]),
+            "beta" => ("beta.example:8080", "/openai/v1", &[BETA_KEY], &["bigger-model-b"]),
+            "pool" => ("pool.example", "/v1", &POOL_KEYS, &["any"]),
+            other => panic!("\"{other}\" is no cluster: {self:?}"),
+        };
+        assert_eq!(self.header(":authority").as_deref(), Some(authority), "{self:?}");
+        assert!(self.header(":path").unwrap().starts_with(&format!("{path}/")), "{self:?}");
+        let key = self.header("authorization").unwrap();
+        let key = key.strip_prefix("Bearer ").unwrap();
+        assert!(keys.contains(&key), "{self:?}");
+        assert!(models.contains(&self.model().as_str()), "{self:?}");
+        if let Some(length) = self.header("content-length") {
+            assert_eq!(length, self.body.len().to_string(), "{self:?}");
+        }
+        let organization = (self.cluster == "alpha").then_some(HEADER_SECRET.to_owned());
+        let organization = organization.or((self.cluster == "pool").then(|| "the-clients-own".to_owned()));
+        assert_eq!(self.header("openai-organization"), organization, "{self:?}");
+        assert_eq!(self.header("x-beta-flag").as_deref(), (self.cluster == "beta").then_some("on"), "{self:?}");
+        for secret in [ALPHA_KEY, BETA_KEY, CLIENT_KEY].iter().chain(&POOL_KEYS).filter(|secret| **secret != key) {
+            let told = self.headers.iter().any(|(_, value)| String::from_utf8_lossy(value).contains(secret));
+            assert!(!told, "somebody else's credential: {self:?}");
+        }
+        for (name, _) in &self.headers {
+            let name = String::from_utf8_lossy(name);
+            assert!(!name.starts_with("x-weir-") && !name.starts_with("x-envoy-") && name != "cookie", "{name}");
+        }
+    }
+
     pub fn model(&self) -> String {
         let body: Value = serde_json::from_slice(&self.body).unwrap();
         body["model"].as_str().unwrap().to_owned()
@@ -138,7 +170,8 @@ pub struct Response {
 impl Response {
     pub fn json(status: u16, body: &str) -> Self {
         let length = body.len().to_string();
-        let headers = [(":status", &*status.to_string()), ("content-type", "application/json"), ("content-length", &length)];
+        let headers =
+            [(":status", &*status.to_string()), ("content-type", "application/json"), ("content-length", &length)];
         Self { headers: pairs(&headers), chunks: vec![body.as_bytes().to_vec()], end: End::Last }
     }
 
@@ -284,6 +317,7 @@ impl Gate {
     pub fn bare() -> Self {
         environment();
         vm::watch();
+        host(|host| *host = host::Host::default());
         weir::filter::root::start();
         Self { failover: Failover::Refresh, root: 0, roots: Vec::new(), attempts: BTreeMap::new(), last_audit: 0 }
     }
@@ -435,7 +469,9 @@ impl Gate {
                     ((server && on("5xx")) || listed, None)
                 }
                 Answer::Reset => (on("5xx") || on("reset"), Some((503, "upstream_reset_before_response_started"))),
-                Answer::Refused => (on("5xx") || on("connect-failure"), Some((503, "upstream_reset_connection_failure"))),
+                Answer::Refused => {
+                    (on("5xx") || on("connect-failure"), Some((503, "upstream_reset_connection_failure")))
+                }
                 Answer::Timeout => (on("5xx") || on("reset"), Some((504, "upstream_per_try_timeout"))),
             };
             if again && retries > 0 {
@@ -488,6 +524,7 @@ impl Gate {
                     headers.retain(|(name, _)| name != b"x-weir-cluster" && name != b"x-weir-exchange");
                 }
                 let seen = Seen { cluster: target.unwrap_or_default(), headers, body };
+                seen.check();
                 let answer = provider(&seen);
                 outcome.seen.push(seen);
                 answer
@@ -528,6 +565,26 @@ impl Gate {
         outcome.status = value(&passed.headers, ":status").and_then(|status| status.parse().ok());
         outcome.headers = passed.headers;
         outcome.body = passed.chunks.concat();
+    }
+
+    /// An attempt that no request of the listener stands behind; the status of the filter's own answer.
+    pub fn lone_attempt(&self, cluster: &str, decision: &str) -> Option<u32> {
+        let root = self.attempt_root(cluster).unwrap();
+        let headers = pairs(&[(":method", "POST"), (":path", "/v1/chat/completions"), ("x-weir-exchange", decision)]);
+        let state = BTreeMap::from([("weir.decision".to_owned(), decision.as_bytes().to_vec())]);
+        let context = self.context(
+            root,
+            host::Stream {
+                request_headers: Rc::new(RefCell::new(headers)),
+                state: Rc::new(RefCell::new(state)),
+                ..host::Stream::default()
+            },
+        );
+        let passage = request(context, &[b"{}".to_vec()], End::Last, usize::MAX);
+        assert!(matches!(passage, Passage::Local), "an attempt that nobody decided went on");
+        call(context, Callback::Done);
+        vm::delete(context);
+        host(|host| host.streams.remove(&context)).unwrap().local.map(|local| local.status)
     }
 
     fn close(&mut self, context: u32, gone: bool, outcome: &mut Outcome) {
@@ -645,14 +702,19 @@ fn passed(context: u32, response: Response, details: &str) -> Response {
 }
 
 fn local_response(local: &host::Local) -> Response {
-    let mut headers = pairs(&[(":status", &local.status.to_string()), ("content-length", &local.body.len().to_string())]);
+    let mut headers =
+        pairs(&[(":status", &local.status.to_string()), ("content-length", &local.body.len().to_string())]);
     headers.extend(local.headers.iter().cloned());
     let chunks = if local.body.is_empty() { Vec::new() } else { vec![local.body.clone()] };
     Response { headers, chunks, end: End::Last }
 }
 
 fn proxys_own(status: u16, body: &str) -> Response {
-    let headers = [(":status", &*status.to_string()), ("content-type", "text/plain"), ("content-length", &*body.len().to_string())];
+    let headers = [
+        (":status", &*status.to_string()),
+        ("content-type", "text/plain"),
+        ("content-length", &*body.len().to_string()),
+    ];
     Response { headers: pairs(&headers), chunks: vec![body.as_bytes().to_vec()], end: End::Last }
 }
 
@@ -669,7 +731,8 @@ impl Drop for Gate {
         let secrets = [ALPHA_KEY, BETA_KEY, HEADER_SECRET, LITERAL_KEY, CLIENT_KEY, PROMPT, ANSWER];
         let said = host.log.iter().map(|(_, line)| line.clone());
         let said = said.chain(host.locals.iter().map(|local| {
-            let headers: String = local.headers.iter().map(|(n, v)| format!("{n:?}{}", String::from_utf8_lossy(v))).collect();
+            let headers: String =
+                local.headers.iter().map(|(n, v)| format!("{n:?}{}", String::from_utf8_lossy(v))).collect();
             format!("{} {headers}", String::from_utf8_lossy(&local.body))
         }));
         for line in said.chain(host.metrics.iter().cloned()) {

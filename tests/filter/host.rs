@@ -300,7 +300,13 @@ unsafe extern "C" fn proxy_get_buffer_bytes(
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn proxy_set_buffer_bytes(kind: u32, start: usize, size: usize, data: *const u8, length: usize) -> u32 {
+unsafe extern "C" fn proxy_set_buffer_bytes(
+    kind: u32,
+    start: usize,
+    size: usize,
+    data: *const u8,
+    length: usize,
+) -> u32 {
     let bytes = unsafe { lent(data, length) };
     take("set_buffer", |host| {
         let stream = host.stream();
@@ -378,7 +384,12 @@ unsafe extern "C" fn proxy_remove_header_map_value(map: u32, key: *const u8, key
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32 {
+unsafe extern "C" fn proxy_get_property(
+    path: *const u8,
+    path_size: usize,
+    data: *mut *mut u8,
+    size: *mut usize,
+) -> u32 {
     let path = text(unsafe { lent(path, path_size) });
     let find = |host: &mut Host| {
         let stream = host.stream();

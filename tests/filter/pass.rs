@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use crate::gate::{ALPHA_KEY, ANSWER, Answer, Ask, BOTH, End, Failover, Gate, Response, WHOLE_ENDS, two_providers, value};
+use crate::gate::{
+    ALPHA_KEY, ANSWER, Answer, Ask, BOTH, End, Failover, Gate, Response, WHOLE_ENDS, two_providers, value,
+};
 
 pub fn completion() -> String {
     json!({
@@ -17,7 +19,8 @@ pub fn completion() -> String {
 pub fn stream_with_usage() -> String {
     let mut text = String::new();
     for word in ANSWER.split(' ') {
-        let event = json!({"choices": [{"index": 0, "delta": {"content": word}, "finish_reason": null}], "usage": null});
+        let event =
+            json!({"choices": [{"index": 0, "delta": {"content": word}, "finish_reason": null}], "usage": null});
         text.push_str(&format!("data: {event}\n\n"));
     }
     let last = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": null});
@@ -32,7 +35,8 @@ fn a_completion_passes_and_is_booked() {
         for end in WHOLE_ENDS {
             let mut gate = Gate::open(failover, &two_providers());
             let ask = Ask { end, ..Ask::chat("smart", false) };
-            let outcome = gate.ask(&ask, &mut |_| Answer::Reply(Response { end, ..Response::json(200, &completion()) }));
+            let outcome =
+                gate.ask(&ask, &mut |_| Answer::Reply(Response { end, ..Response::json(200, &completion()) }));
             assert_eq!((outcome.status, outcome.text()), (Some(200), completion()), "{failover:?} {end:?}");
             let seen = &outcome.seen[0];
             assert_eq!(seen.cluster, "alpha");
