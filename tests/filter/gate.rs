@@ -379,6 +379,11 @@ impl Gate {
         id
     }
 
+    /// The listener's root.
+    pub fn root(&self) -> u32 {
+        self.root
+    }
+
     pub fn attempt_root(&self, cluster: &str) -> Option<u32> {
         self.attempts.get(if self.failover == Failover::Loop { "" } else { cluster }).copied()
     }

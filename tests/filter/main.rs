@@ -7,5 +7,7 @@ mod chunk;
 mod failover;
 mod gate;
 mod host;
+mod order;
 mod pass;
+mod status;
 mod vm;
