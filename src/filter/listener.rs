@@ -7,7 +7,7 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use crate::filter::abi::{self, Buffer, Map};
-use crate::filter::envoy::{self, Failover};
+use crate::filter::envoy::{self, Place};
 use crate::filter::host::Proxy;
 use crate::filter::perform::{Message, Performed, perform, send};
 use crate::filter::registry::{self, Shared};
@@ -20,7 +20,7 @@ use crate::http::Headers;
 /// One request on the listener.
 pub struct Listener {
     gateway: Rc<Gateway>,
-    failover: Failover,
+    place: Place,
     exchange: Option<Shared>,
     id: String,
     request: Request,
@@ -40,14 +40,14 @@ enum Request {
 }
 
 impl Listener {
-    pub fn new(gateway: Rc<Gateway>, failover: Failover) -> Self {
-        Self { gateway, failover, exchange: None, id: String::new(), request: Request::Unseen }
+    pub fn new(gateway: Rc<Gateway>, place: Place) -> Self {
+        Self { gateway, place, exchange: None, id: String::new(), request: Request::Unseen }
     }
 
     /// Asks the exchange and performs what it says. `None` where there is no exchange.
     fn ask(&self, message: Message, ask: impl FnOnce(&mut Exchange) -> Steps) -> Option<Performed> {
         let steps = ask(&mut *self.exchange.as_ref()?.try_borrow_mut().ok()?);
-        Some(perform(steps, message, self.failover, &self.id))
+        Some(perform(steps, message, self.place, &self.id))
     }
 
     /// An answer goes on whatever becomes of it here.
@@ -105,11 +105,14 @@ impl Listener {
     fn close(&mut self) {
         let Some(exchange) = self.exchange.take() else { return };
         registry::leave(&self.id);
-        let by = if envoy::client_is_gone() { EndedBy::Client } else { EndedBy::Other };
         if let Ok(mut exchange) = exchange.try_borrow_mut() {
+            if exchange.is_settled() {
+                return;
+            }
+            let by = if envoy::client_is_gone() { EndedBy::Client } else { EndedBy::Other };
             let steps = exchange.close(by, &Proxy);
             drop(exchange);
-            perform(steps, Message::Response, self.failover, &self.id);
+            perform(steps, Message::Response, self.place, &self.id);
         }
     }
 }
@@ -142,7 +145,7 @@ impl HttpContext for Listener {
                 let shared = Rc::new(RefCell::new(*exchange));
                 registry::enter(&self.id, &shared);
                 self.exchange = Some(shared);
-                let performed = perform(steps, Message::Request, self.failover, &self.id);
+                let performed = perform(steps, Message::Request, self.place, &self.id);
                 self.settle(Some(performed))
             }
         }

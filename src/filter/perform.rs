@@ -1,7 +1,7 @@
 //! Performs `Step`s by host calls. Which message they are about is the caller's knowledge.
 
 use crate::filter::abi::{self, Buffer, Level, Map, Status};
-use crate::filter::envoy::{self, Failover};
+use crate::filter::envoy::{self, Place};
 use crate::gateway::step::{Flow, Reply, Step, Steps};
 
 /// The message that a callback is about.
@@ -39,13 +39,13 @@ pub enum Performed {
 }
 
 /// Performs steps in their order, up to one that a request cannot do without.
-pub fn perform(steps: Steps, message: Message, failover: Failover, id: &str) -> Performed {
+pub fn perform(steps: Steps, message: Message, place: Place, id: &str) -> Performed {
     for step in steps.list {
-        let (what, done) = one(step, message, failover, id);
+        let (what, done) = one(step, message, place, id);
         let Err(Status(status)) = done else { continue };
         abi::log(Level::Error, &format!("weir: {what} was refused by the proxy with status {status}, request {id}"));
-        // Where the next attempt would go is all that a request can do without: it is looked at again by that attempt.
-        if matches!(message, Message::Request) && what != "next_cluster" {
+        // A request can do without what an access log shows, and without the next attempt's place: that attempt looks.
+        if matches!(message, Message::Request) && !matches!(what, "next_cluster" | "publish") {
             return Performed::Failed;
         }
     }
@@ -55,14 +55,15 @@ pub fn perform(steps: Steps, message: Message, failover: Failover, id: &str) -> 
     }
 }
 
-fn one(step: Step, message: Message, failover: Failover, id: &str) -> (&'static str, Result<(), Status>) {
+fn one(step: Step, message: Message, place: Place, id: &str) -> (&'static str, Result<(), Status>) {
     match step {
         Step::SetHeader(name, value) => ("set_header", abi::set_header(message.map(), &name, &value)),
         Step::RemoveHeader(name) => ("remove_header", removed(abi::remove_header(message.map(), &name))),
         Step::ReplaceBody(bytes) => ("replace_body", abi::set_buffer(message.buffer(), &bytes)),
+        Step::Publish(..) if !place.publishes => ("publish", Ok(())),
         Step::Publish(key, value) => ("publish", abi::set_property(key, &value)),
-        Step::Dispatch(dispatch) => ("dispatch", envoy::dispatch(&dispatch, failover, id)),
-        Step::NextCluster(cluster) => ("next_cluster", envoy::next_cluster(&cluster, failover)),
+        Step::Dispatch(dispatch) => ("dispatch", envoy::dispatch(&dispatch, place, id)),
+        Step::NextCluster(cluster) => ("next_cluster", envoy::next_cluster(&cluster, place.failover)),
         Step::Reply(reply) => {
             send(&reply);
             ("reply", Ok(()))

@@ -7,7 +7,7 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use crate::filter::abi::{self, Buffer, Map, Status};
-use crate::filter::envoy::{self, CLUSTER_HEADER, DECISION_STATE, EXCHANGE_HEADER, Failover};
+use crate::filter::envoy::{self, CLUSTER_HEADER, EXCHANGE_HEADER, Failover, Place};
 use crate::filter::host::Proxy;
 use crate::filter::perform::{Message, Performed, perform, send};
 use crate::filter::registry::{self, Shared};
@@ -45,6 +45,10 @@ impl Upstream {
         if self.provider.is_some() { Failover::Refresh } else { Failover::Loop }
     }
 
+    fn place(&self) -> Place {
+        Place { failover: self.failover(), route_retries: false, publishes: false }
+    }
+
     fn refuse(&mut self) -> Action {
         self.request = Request::Refused;
         send(&unavailable());
@@ -79,7 +83,7 @@ impl Upstream {
                 return self.refuse();
             }
         }
-        let performed = perform(steps, Message::Request, self.failover(), &self.id);
+        let performed = perform(steps, Message::Request, self.place(), &self.id);
         self.settle(performed)
     }
 
@@ -88,7 +92,7 @@ impl Upstream {
         let exchange = self.exchange.as_ref().and_then(|exchange| exchange.try_borrow_mut().ok());
         let steps = exchange.and_then(|mut exchange| exchange.attempt_body(&body).ok());
         let Some(steps) = steps else { return self.refuse() };
-        let performed = perform(steps, Message::Request, self.failover(), &self.id);
+        let performed = perform(steps, Message::Request, self.place(), &self.id);
         self.settle(performed)
     }
 
@@ -114,10 +118,7 @@ impl HttpContext for Upstream {
             Request::Gone => return Action::Continue,
             Request::Held | Request::Refused => return Action::Pause,
         }
-        let id = match self.failover() {
-            Failover::Refresh => abi::property(DECISION_STATE),
-            Failover::Loop => abi::header(Map::RequestHeaders, EXCHANGE_HEADER),
-        };
+        let id = abi::header(Map::RequestHeaders, EXCHANGE_HEADER);
         // A request of another route of this proxy, to the same cluster: none of ours.
         if (self.failover(), &id) == (Failover::Refresh, &Err(Status::NOT_FOUND)) {
             return self.settle(Performed::GoesOn);
@@ -142,15 +143,17 @@ impl HttpContext for Upstream {
         let (Some(exchange), Request::Held | Request::Gone) = (&self.exchange, self.request) else {
             return Action::Continue;
         };
-        let headers =
-            abi::header_pairs(Map::ResponseHeaders).ok().and_then(Headers::from_serialized).unwrap_or_default();
-        let status = headers.text(":status").and_then(|text| text.parse().ok()).unwrap_or(0);
+        let status = abi::header(Map::ResponseHeaders, ":status").unwrap_or_default();
+        let status = std::str::from_utf8(&status).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+        // The other headers matter to a key that met a limit, and only then are they worth a crossing.
+        let headers = if status == 429 { abi::header_pairs(Map::ResponseHeaders).ok() } else { None };
+        let headers = headers.and_then(Headers::from_serialized).unwrap_or_default();
         // In a cluster every answer is the provider's; the internal listener makes some up itself.
         let made_up = self.failover() == Failover::Loop && status >= 400 && envoy::answer_is_the_proxys_own();
         let Ok(mut exchange) = exchange.try_borrow_mut() else { return Action::Continue };
         let steps = exchange.attempt_answered(status, &headers, !made_up, &Proxy);
         drop(exchange);
-        perform(steps, Message::Response, self.failover(), &self.id);
+        perform(steps, Message::Response, self.place(), &self.id);
         Action::Continue
     }
 }

@@ -178,11 +178,7 @@ impl Host {
         })?;
         *self.failed.entry(name).or_default() += 1;
         // A host that says a thing is not there is believed: only its failures are made up, never its word.
-        Some(if status == NOT_FOUND && matches!(name, "remove_header" | "get_property") {
-            BAD_ARGUMENT
-        } else {
-            status
-        })
+        Some(if status == NOT_FOUND && matches!(name, "remove_header" | "get_header") { BAD_ARGUMENT } else { status })
     }
 
     fn lie(&self, name: &'static str) -> Option<Option<(Vec<u8>, usize)>> {

@@ -5,7 +5,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::gate::{ALPHA_KEY, Ask, BETA_KEY, BOTH, CLIENT_KEY, Failover, Gate, call, pairs, two_providers, value};
+use crate::gate::{
+    ALPHA_KEY, Ask, BETA_KEY, BOTH, CLIENT_KEY, CLIENTS_EXCHANGE, Failover, Gate, call, pairs, two_providers, value,
+};
 use crate::host::{Dice, Fault, Pairs, Stream, host, stream};
 use crate::pass::{completion, stream_with_usage};
 use crate::vm::{self, Callback};
@@ -109,13 +111,10 @@ fn went_on(failover: Failover, actor: &Actor) {
     if actor.listener {
         let decided = match failover {
             Failover::Refresh => state.contains_key("weir.cluster"),
-            Failover::Loop => {
-                state.get("weir.decision").map(Vec::as_slice)
-                    == value(&headers, "x-weir-exchange").as_deref().map(str::as_bytes)
-            }
+            Failover::Loop => value(&headers, "x-weir-exchange").is_some_and(|id| id != CLIENTS_EXCHANGE),
         };
         assert!(decided, "a request went on undecided: {headers:?} {state:?}");
-    } else if failover == Failover::Loop || state.contains_key("weir.decision") {
+    } else if failover == Failover::Loop || value(&headers, "x-weir-exchange").is_some() {
         let key = value(&headers, "authorization").unwrap_or_default();
         assert!(key.contains(ALPHA_KEY) || key.contains(BETA_KEY), "an attempt went on undecided: {headers:?}");
     }

@@ -45,7 +45,7 @@ fn a_completion_passes_and_is_booked() {
             assert_eq!(seen.header("authorization").unwrap(), format!("Bearer {ALPHA_KEY}"));
             assert_eq!(seen.header("content-length").unwrap(), seen.body.len().to_string());
             assert_eq!(seen.model(), "big-a");
-            for gone in ["cookie", "x-weir-cluster", "x-weir-exchange", "x-envoy-max-retries"] {
+            for gone in ["cookie", "x-weir-cluster", "x-envoy-max-retries"] {
                 assert_eq!(seen.header(gone), None, "{gone}");
             }
             assert_eq!(seen.header("x-request-id").unwrap(), "42");
