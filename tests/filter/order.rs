@@ -34,8 +34,8 @@ fn some_headers(dice: &mut Dice) -> Pairs {
     }
 }
 
-fn some_body(dice: &mut Dice) -> Vec<u8> {
-    let bodies: [Vec<u8>; 8] = [
+thread_local! {
+    static BODIES: [Vec<u8>; 8] = [
         Ask::chat("smart", true).body(),
         Ask::chat("beta/other", false).body(),
         Ask::chat("unknown", false).body(),
@@ -45,7 +45,10 @@ fn some_body(dice: &mut Dice) -> Vec<u8> {
         completion().into_bytes(),
         stream_with_usage().into_bytes(),
     ];
-    let mut body = dice.pick(&bodies).clone();
+}
+
+fn some_body(dice: &mut Dice) -> Vec<u8> {
+    let mut body = BODIES.with(|bodies| dice.pick(bodies).clone());
     if dice.below(6) == 0 && !body.is_empty() {
         let at = usize::try_from(dice.below(body.len() as u64)).unwrap();
         body[at] = u8::try_from(dice.below(256)).unwrap();
@@ -131,7 +134,7 @@ fn sequence(gate: &mut Gate, failover: Failover, listener_root: u32, seed: u64) 
         if actors.is_empty() || dice.below(6) == 0 {
             let listener = actors.is_empty() || dice.below(2) == 0;
             let root =
-                if listener { listener_root } else { gate.attempt_root(*dice.pick(&["alpha", "beta"])).unwrap() };
+                if listener { listener_root } else { gate.attempt_root(["alpha", "beta"][(dice.roll() & 1) as usize]).unwrap() };
             let mut view =
                 Stream { request_headers: Rc::new(RefCell::new(some_headers(&mut dice))), ..Stream::default() };
             if !listener {

@@ -124,7 +124,7 @@ fn calls_may_fail_by_chance() {
                     let seed = dice.roll();
                     crate::vm::note(|| format!("seed {seed}, one in {one_in}"));
                     host(|host| host.faults = vec![Fault::Chance { seed, one_in }]);
-                    let outcome = bumpy(&mut gate, seed % 2 == 0, model);
+                    let outcome = bumpy(&mut gate, seed.is_multiple_of(2), model);
                     assert!(outcome.held || outcome.status.is_some());
                 }
             }
