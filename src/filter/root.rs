@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::ContextType;
+use proxy_wasm::types::{Action, ContextType};
 use serde_json::Value;
 
 use crate::config::problem::Problem;
@@ -12,8 +12,10 @@ use crate::filter::abi::{self, Buffer, Level};
 use crate::filter::envoy::{Failover, Place, RouteRetries};
 use crate::filter::host::{Proxy, abilities};
 use crate::filter::listener::Listener;
+use crate::filter::perform::send;
 use crate::filter::upstream::Upstream;
 use crate::gateway::compile::Gateway;
+use crate::gateway::exchange::unavailable;
 use crate::ledger::cooldown;
 
 /// What a plugin's configuration makes of this filter.
@@ -120,8 +122,16 @@ struct Closed;
 impl Context for Closed {}
 
 impl HttpContext for Closed {
-    fn on_http_request_headers(&mut self, _count: usize, _end: bool) -> proxy_wasm::types::Action {
-        crate::filter::perform::send(&crate::filter::perform::unavailable());
-        proxy_wasm::types::Action::Pause
+    fn on_http_request_headers(&mut self, _count: usize, _end: bool) -> Action {
+        send(&unavailable());
+        Action::Pause
+    }
+
+    fn on_http_request_body(&mut self, _size: usize, _end: bool) -> Action {
+        Action::Pause
+    }
+
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        Action::Pause
     }
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use crate::codec::openai::head::decode_head;
 use crate::codec::openai::splice::splice;
 use crate::error::{ErrorCode, GatewayError};
-use crate::gateway::exchange::Exchange;
+use crate::gateway::exchange::{Exchange, Stage};
 use crate::gateway::step::{Flow, Step, Steps};
 use crate::host::{Host, LogLevel};
 use crate::http::Headers;
@@ -77,7 +77,8 @@ impl Exchange {
     /// `policy_unavailable` when the plan holds no target of that provider: the request must not go there.
     pub fn begin_attempt(&mut self, provider: Option<&str>) -> Result<Steps, GatewayError> {
         let wanted = |one: &Try| provider.is_none_or(|name| one.target.provider.name == name);
-        let Some(next) = self.plan.iter().position(wanted).and_then(|index| self.plan.remove(index)) else {
+        let index = if self.stage == Stage::Sent { self.plan.iter().position(wanted) } else { None };
+        let Some(next) = index.and_then(|index| self.plan.remove(index)) else {
             let message = "the proxy chose a cluster that the decision does not hold";
             return Err(GatewayError::new(ErrorCode::PolicyUnavailable, message));
         };
@@ -126,11 +127,18 @@ impl Exchange {
     }
 
     /// The replayed request body for the attempt that is under way: the same bytes with this target's model.
-    pub fn attempt_body(&mut self, body: &[u8]) -> Steps {
+    ///
+    /// # Errors
+    /// `policy_unavailable` when these are not the bytes that were decided on: those could be read.
+    pub fn attempt_body(&mut self, body: &[u8]) -> Result<Steps, GatewayError> {
         let mut steps = Steps::default();
-        let Some(model) = self.attempts.last().map(|attempt| attempt.target.model.clone()) else { return steps };
-        // These bytes were decoded before they first went out.
-        let Ok(head) = decode_head(body, self.call.endpoint) else { return steps };
+        let model = self.attempts.last().map(|attempt| attempt.target.model.clone());
+        let (Some(model), Ok(head)) = (model, decode_head(body, self.call.endpoint)) else {
+            return Err(GatewayError::new(
+                ErrorCode::PolicyUnavailable,
+                "the proxy replays another body than was sent",
+            ));
+        };
         match splice(body, &head, Some(&model), false) {
             Some(spliced) => {
                 self.set_length(spliced.len(), &mut steps);
@@ -138,7 +146,7 @@ impl Exchange {
             }
             None => self.set_length(body.len(), &mut steps),
         }
-        steps
+        Ok(steps)
     }
 
     /// The attempt that is under way has answered. `from_provider` tells the provider's word from the proxy's own.
