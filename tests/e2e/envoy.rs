@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::client::Request;
+use crate::client::{Request, Response};
 use crate::fixture::eventually;
 
 /// How the next candidate is tried.
@@ -75,7 +75,7 @@ impl Envoy {
                 admin = std::fs::read_to_string(&admin_file).ok().and_then(|text| text.trim().parse().ok());
             }
             if let Some(admin) = admin
-                && is_ready(admin)
+                && page(admin, "/ready").is_some()
                 && let Some(address) = listener_address(admin)
             {
                 return Ok(Self { address, admin, process, directory, _slot: slot });
@@ -141,6 +141,14 @@ impl Envoy {
         self.metrics().iter().filter(|sample| sample.name == name && sample.carries(labels)).map(|one| one.value).sum()
     }
 
+    /// Waits until the sum of a metric's samples is this.
+    #[track_caller]
+    pub fn expect_metric(&self, name: &str, labels: &[(&str, &str)], value: f64) {
+        eventually(&format!("{name} {labels:?} is {value}, now {}", self.metric(name, labels)), || {
+            (self.metric(name, labels) == value).then_some(())
+        });
+    }
+
     /// The sum of Envoy's own counters and gauges whose names end like this.
     pub fn stat_ending(&self, end: &str) -> u64 {
         let text = Request::new("GET", "/stats").send(self.admin).text();
@@ -174,7 +182,8 @@ impl Setup<'_> {
     fn render(&self, directory: &Directory) -> PathBuf {
         let policy = directory.path.join("policy.json");
         std::fs::write(&policy, self.policy.to_string()).expect("writes the policy");
-        let text = render(&policy, self.failover);
+        // Histograms show up with the next flush, every five seconds by default.
+        let text = format!("{}\nstats_flush_interval: 0.2s\n", render(&policy, self.failover));
         let configuration = directory.path.join("envoy.yaml");
         std::fs::write(&configuration, (self.edit)(&directory.path, text)).expect("writes the configuration");
         configuration
@@ -225,13 +234,14 @@ impl Sample {
     }
 }
 
-fn is_ready(admin: SocketAddr) -> bool {
-    Request::new("GET", "/ready").send(admin).status == 200
+/// An admin page; `None` while Envoy does not answer.
+fn page(admin: SocketAddr, path: &str) -> Option<Response> {
+    Request::new("GET", path).try_send(admin).filter(|answer| answer.status == 200 && answer.clean_end)
 }
 
 /// Where the listener called `weir` listens.
 fn listener_address(admin: SocketAddr) -> Option<SocketAddr> {
-    let listeners = Request::new("GET", "/listeners?format=json").send(admin).json();
+    let listeners: Value = serde_json::from_slice(&page(admin, "/listeners?format=json")?.body).ok()?;
     let found = listeners["listener_statuses"].as_array()?.iter().find(|one| one["name"] == "weir")?;
     let socket = &found["local_address"]["socket_address"];
     format!("{}:{}", socket["address"].as_str()?, socket["port_value"]).parse().ok()

@@ -117,7 +117,11 @@ in_both_designs! {
         let received = stage.one().received();
         stage.one().heal();
         let own = stage.one().answer_to(&received[0].body).events();
-        let expected: Vec<String> = own.into_iter().filter(|event| !event.contains("\"choices\":[],")).collect();
+        let expected: Vec<String> = own
+            .iter()
+            .filter(|event| !event.contains("\"choices\":[],"))
+            .map(|event| event.replace(",\"usage\":null}", "}"))
+            .collect();
         assert_eq!(streamed.events(), expected);
         assert_eq!(whole.text(), stage.one().answer_to(&received[1].body).text());
         for audit in stage.envoy.audited(2) {
