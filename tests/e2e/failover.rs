@@ -87,6 +87,68 @@ fn expect_clean(received: &Received, foreign_key: &str) {
 }
 
 in_both_designs! {
+    fn candidates_of_one_provider_are_tried_in_their_order(design) {
+        let stage = Stage::with(design, |policy| {
+            policy["models"]["pair"]["targets"] = json!([
+                {"provider": "one", "model": "alpha"},
+                {"provider": "two", "model": "beta"},
+                {"provider": "one", "model": "a-model-with-a-longer-name"}
+            ]);
+        });
+        stage.one().fault(&json!({"status": 503, "only_model": "alpha"}));
+        stage.two().fault(&json!({"reset": true}));
+        for body in [ask("pair"), ask_stream("pair")] {
+            let answer = stage.chat(&body);
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            assert_eq!(answer.header("x-weir-model").as_deref(), Some("a-model-with-a-longer-name"));
+            assert_eq!(answer.header("x-weir-attempts").as_deref(), Some("3"));
+        }
+        let models: Vec<String> = stage.one().received().iter().map(Received::model).collect();
+        let expected = ["alpha", "a-model-with-a-longer-name"];
+        assert_eq!(models, [expected, expected].concat());
+        stage.one().received().iter().for_each(|received| expect_clean(received, KEY_TWO));
+        stage.two().received().iter().for_each(|received| expect_twos(&stage, received));
+    }
+
+    fn a_key_that_is_told_to_slow_down_gives_way_to_another_key_of_its_pool(design) {
+        let stage = Stage::with(design, |policy| {
+            policy["providers"]["one"]["key"] = json!(["${KEY_ONE}", "${KEY_TWO}"]);
+        });
+        stage.one().fault(&json!({"status": 429, "only_key": KEY_ONE}));
+        for _ in 0..6 {
+            let answer = stage.chat(&ask("pair"));
+            assert_eq!(answer.header("x-weir-provider").as_deref(), Some("one"), "{}", answer.text());
+        }
+        assert!(stage.two().received().is_empty());
+    }
+
+    fn a_providers_error_page_reaches_the_client_in_its_own_shape(design) {
+        let stage = Stage::new(design);
+        for provider in [stage.one(), stage.two()] {
+            provider.fault(&json!({"status": 502, "body": "<html><h1>Bad gateway</h1></html>"}));
+        }
+        let answer = stage.chat(&ask("pair"));
+        assert_eq!(answer.header("content-type").as_deref(), Some("application/json"), "{}", answer.text());
+        assert!(answer.status >= 500, "{}", answer.status);
+        assert!(answer.json()["error"]["message"].is_string(), "{}", answer.text());
+    }
+
+    fn one_connection_serves_one_request_after_the_other(design) {
+        let stage = Stage::new(design);
+        stage.one().fault(&json!({"status": 503, "times": 1}));
+        let mut stream = std::net::TcpStream::connect(stage.envoy.address).unwrap();
+        let bodies = [ask("pair"), ask("nobody-knows-this"), ask_stream("pair"), ask("solo"), ask("pair")];
+        let mut statuses = Vec::new();
+        for body in bodies {
+            let (answer, kept) = Request::chat(body).open_on(stream).finish_keeping();
+            statuses.push(answer.status);
+            stream = kept;
+        }
+        assert_eq!(statuses, [200, 404, 200, 200, 200]);
+        assert_eq!(stage.envoy.audited(5)[0]["provider"], "two");
+        stage.envoy.expect_no_trap();
+    }
+
     fn a_429_goes_to_the_next_candidate(design) {
         expect_second(design, &json!({"status": 429, "retry_after": "2"}));
     }
