@@ -397,12 +397,11 @@ proptest! {
         let spliced = splice(body, &head, model.as_deref(), ask);
         let found = spliced.clone().unwrap_or_else(|| body.to_vec());
         prop_assert_eq!(serde_json::from_slice::<Value>(&found).unwrap(), Value::Object(expected));
-        if let (Some(spliced), Some(old)) = (spliced, &head.model_span) {
-            if head.usage_request == UsageRequest::Asked || !ask || !head.stream {
-                let new = head_of(&spliced).model_span.unwrap();
-                prop_assert_eq!(&spliced[..new.start], &body[..old.start]);
-                prop_assert_eq!(&spliced[new.end..], &body[old.end..]);
-            }
+        let model_only = head.usage_request == UsageRequest::Asked || !ask || !head.stream;
+        if let (Some(spliced), Some(old), true) = (spliced, &head.model_span, model_only) {
+            let new = head_of(&spliced).model_span.unwrap();
+            prop_assert_eq!(&spliced[..new.start], &body[..old.start]);
+            prop_assert_eq!(&spliced[new.end..], &body[old.end..]);
         }
     }
 

@@ -8,8 +8,12 @@ use serde_json::{Value, json};
 use weir::config::parse;
 use weir::config::policy::{KeySource, Policy};
 use weir::config::problem::Problem;
+use weir::gateway::ability::Abilities;
+use weir::gateway::compile::Gateway;
 
 use crate::policy_file;
+
+mod worst;
 
 /// Arguments of `weir check`.
 #[derive(clap::Args)]
@@ -26,8 +30,8 @@ pub struct Args {
 /// # Errors
 /// One sentence when the file cannot be read.
 pub fn run(args: &Args) -> Result<ExitCode, String> {
-    let (problems, findings) = match policy_file::read(&args.policy).map(|written| policy(&written)) {
-        Ok(Ok(policy)) => (Vec::new(), findings(&policy)),
+    let (problems, findings) = match policy_file::read(&args.policy).map(|written| check(&written)) {
+        Ok(Ok(checked)) => (Vec::new(), findings(&checked)),
         Ok(Err(problems)) => (problems, Vec::new()),
         Err(message) if args.json => (vec![Problem::new("", message)], Vec::new()),
         Err(message) => return Err(message),
@@ -46,18 +50,24 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
     Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The policy that JSON says, if nothing is wrong with it.
+/// The policy that JSON says, if the filter would take it.
 ///
 /// # Errors
 /// Every problem, among them every part of the policy that is well-formed and not supported yet.
 pub fn policy(written: &Value) -> Result<Policy, Vec<Problem>> {
-    let policy = parse::parse(written)?;
-    let problems: Vec<_> = policy
-        .unsupported
-        .iter()
-        .map(|part| Problem::new(part.path.as_str(), format!("{} is not supported yet", part.what)))
-        .collect();
-    if problems.is_empty() { Ok(policy) } else { Err(problems) }
+    check(written).map(|checked| checked.policy)
+}
+
+/// A policy that the filter would take.
+struct Checked {
+    policy: Policy,
+    gateway: Gateway,
+}
+
+/// Compiles as the filter does. Every `${NAME}` counts as set: its value is in the proxy's environment, not here.
+fn check(written: &Value) -> Result<Checked, Vec<Problem>> {
+    let gateway = Gateway::compile(written, &|_| Some("set".to_owned()), Abilities::ALL)?;
+    Ok(Checked { policy: parse::parse(written)?, gateway })
 }
 
 /// Every problem of a policy; none means that the filter would take it.
@@ -73,7 +83,8 @@ pub fn print_problems(problems: &[Problem]) {
 }
 
 /// What is allowed and worth a second look.
-fn findings(policy: &Policy) -> Vec<Problem> {
+fn findings(checked: &Checked) -> Vec<Problem> {
+    let policy = &checked.policy;
     let mut findings = Vec::new();
     for provider in &policy.providers {
         let at = |field: &str| format!("providers.{}.{field}", provider.name);
@@ -88,6 +99,7 @@ fn findings(policy: &Policy) -> Vec<Problem> {
             findings.push(Problem::new(at("endpoint"), "http sends the key in clear text; use https"));
         }
     }
+    findings.extend(worst::findings(policy, &checked.gateway.rules));
     findings
 }
 

@@ -33,7 +33,7 @@ pub fn read(path: &Path) -> Result<Value, String> {
 /// # Errors
 /// What is wrong with the text, with line and column where there are any.
 pub fn from_text(text: &str) -> Result<Value, String> {
-    let mut yaml: Yaml = serde_yaml_ng::from_str(text).map_err(|error| error.to_string())?;
+    let mut yaml: Yaml = serde_yaml_ng::from_str(text).map_err(|error| placed(&error, text))?;
     yaml.apply_merge().map_err(|error| error.to_string())?;
     json(yaml, "")
 }
@@ -61,6 +61,18 @@ fn collect(value: Option<&Value>, names: &mut BTreeSet<String>) {
         Some(Value::Array(items)) => items.iter().for_each(|item| collect(Some(item), names)),
         Some(Value::Object(members)) => members.values().for_each(|member| collect(Some(member), names)),
         Some(Value::Null | Value::Bool(_) | Value::Number(_)) | None => {}
+    }
+}
+
+/// A reader's message with its line; a key written twice at the top level comes without one.
+fn placed(error: &serde_yaml_ng::Error, text: &str) -> String {
+    let message = error.to_string();
+    let key = message.strip_prefix("duplicate entry with key \"").and_then(|rest| rest.strip_suffix('"'));
+    let Some(key) = key else { return message };
+    let is_it = |line: &str| line.trim_matches(['"', '\'']).strip_prefix(key).is_some_and(|rest| rest.contains(':'));
+    match text.lines().enumerate().filter(|(_, line)| is_it(line)).nth(1) {
+        Some((index, _)) => format!("{message} at line {} column 1", index + 1),
+        None => message,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::chat::head::TextCount;
 use crate::chat::usage::{Usage, UsageSource};
-use crate::codec::json::{Malformed, Scanner, count};
+use crate::codec::json::{Malformed, Scanner, count, find_quote_or_escape};
 
 /// The largest `usage` object that `BodyScan` keeps, in bytes.
 const MAX_USAGE: usize = 16 * 1024;
@@ -234,7 +234,7 @@ impl BodyScan {
             self.string_bytes(rest.get(..1).unwrap_or_default());
             return 1;
         }
-        let stop = memchr::memchr2(b'"', b'\\', rest);
+        let stop = find_quote_or_escape(rest, 0);
         self.string_bytes(rest.get(..stop.unwrap_or(rest.len())).unwrap_or_default());
         let Some(stop) = stop else { return rest.len() };
         if rest.get(stop) == Some(&b'\\') {

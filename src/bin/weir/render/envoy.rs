@@ -8,7 +8,7 @@ use weir::config::policy::{Policy, Provider};
 use weir::config::problem::Problem;
 use weir::telemetry::metric;
 
-use super::template::{ascii, fill, quote};
+use super::template::{ascii_json, comment, fill, quote};
 use crate::policy_file;
 
 /// How the next candidate is tried.
@@ -52,7 +52,7 @@ pub fn render(written: &Value, policy: &Policy, place: &Place<'_>) -> Result<Res
     let plugin = Plugin { wasm: place.wasm, environment: environment.into_iter().collect() };
     let labels: String =
         metric::LABELS.iter().map(|label| format!("- {{tag_name: {label}, regex: '(;{label}=([^;]+))'}}\n")).collect();
-    let command: String = ascii(place.command).replace('\n', " ");
+    let command: String = comment(place.command);
     let (floor, internal_listener) = match place.failover {
         Failover::Refresh => ("1.39", ""),
         Failover::Loop => ("1.35", include_str!("internal_listener.yaml")),
@@ -60,7 +60,7 @@ pub fn render(written: &Value, policy: &Policy, place: &Place<'_>) -> Result<Res
     let environment = if plugin.environment.is_empty() {
         String::new()
     } else {
-        format!(": {}", ascii(&plugin.environment.join(", ")).replace('\n', " "))
+        format!(": {}", comment(&plugin.environment.join(", ")))
     };
     let text = fill(
         include_str!("bootstrap.yaml"),
@@ -80,27 +80,13 @@ pub fn render(written: &Value, policy: &Policy, place: &Place<'_>) -> Result<Res
 
 /// What is wrong with a policy for Envoy alone.
 fn problems(policy: &Policy) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    for (index, provider) in policy.providers.iter().enumerate() {
-        let path = format!("providers.{}.cluster", provider.name);
-        if RESERVED.contains(&provider.cluster.as_str()) {
-            problems.push(Problem::new(
-                path.as_str(),
-                format!("the name {:?} is taken by Weir's own cluster; choose another", provider.cluster),
-            ));
-        }
-        let earlier = policy.providers.iter().take(index).find(|other| other.cluster == provider.cluster);
-        if let Some(other) = earlier {
-            problems.push(Problem::new(
-                path,
-                format!(
-                    "a cluster belongs to one provider, {:?} belongs to {:?} already",
-                    provider.cluster, other.name
-                ),
-            ));
-        }
-    }
-    problems
+    let taken = policy.providers.iter().filter(|provider| RESERVED.contains(&provider.cluster.as_str()));
+    taken
+        .map(|provider| {
+            let message = format!("the name {:?} is taken by Weir's own cluster; choose another", provider.cluster);
+            Problem::new(format!("providers.{}.cluster", provider.name), message)
+        })
+        .collect()
 }
 
 fn address(at: SocketAddr) -> String {
@@ -127,7 +113,7 @@ impl Plugin<'_> {
             &[
                 ("wasm", &quote(self.wasm)),
                 ("environment", &environment),
-                ("configuration", &ascii(&format!("{configuration:#}"))),
+                ("configuration", &ascii_json(&format!("{configuration:#}"))),
             ],
         )
     }

@@ -47,13 +47,26 @@ pub fn fill(template: &str, values: &[(&str, &str)]) -> Result<String, String> {
 
 /// A text as a YAML scalar in double quotes, ASCII only.
 pub fn quote(text: &str) -> String {
-    ascii(&serde_json::Value::from(text).to_string())
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => out.extend(['\\', letter]),
+            ' '..='~' => out.push(letter),
+            // YAML, unlike JSON, has no surrogate pairs.
+            _ => {
+                let _ = write!(out, "\\U{:08x}", u32::from(letter));
+            }
+        }
+    }
+    out.push('"');
+    out
 }
 
-/// JSON text with everything outside printable ASCII escaped.
+/// JSON text with everything outside printable ASCII escaped, its line breaks kept.
 ///
 /// Why: YAML readers differ in what they take for a line break (U+0085, U+2028); JSON's escapes mean the same to all.
-pub fn ascii(json: &str) -> String {
+pub fn ascii_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for letter in json.chars() {
         if matches!(letter, ' '..='~' | '\n') {
@@ -68,11 +81,16 @@ pub fn ascii(json: &str) -> String {
     out
 }
 
+/// A text for a comment: one line of printable ASCII.
+pub fn comment(text: &str) -> String {
+    text.chars().map(|letter| if matches!(letter, ' '..='~') { letter } else { '?' }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
 
-    use super::{fill, quote};
+    use super::{ascii_json, comment, fill, quote};
 
     #[test]
     fn a_block_takes_the_indentation_of_its_placeholder() {
@@ -97,5 +115,18 @@ mod tests {
             let read: String = serde_yaml_ng::from_str(&quote(text)).unwrap();
             assert_eq!(read, text);
         }
+    }
+
+    #[test]
+    fn json_in_ascii_says_the_same() {
+        let value = serde_json::json!({"é😀\u{2028}": ["\u{7f}\n"]});
+        let written = ascii_json(&format!("{value:#}"));
+        assert!(written.is_ascii());
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&written).unwrap(), value);
+    }
+
+    #[test]
+    fn a_comment_stays_on_its_line() {
+        assert_eq!(comment("a\nb\u{85}c"), "a?b?c");
     }
 }
