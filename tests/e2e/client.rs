@@ -226,7 +226,7 @@ impl Exchange {
                     break at + 4;
                 }
                 if !fill(&mut stream, &mut raw) {
-                    panic!("the connection ended before the answer's head: {:?}", String::from_utf8_lossy(&raw));
+                    return None;
                 }
             };
             let rest = raw.split_off(end);
