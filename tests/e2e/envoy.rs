@@ -37,7 +37,7 @@ pub struct Envoy {
     admin: SocketAddr,
     process: Process,
     directory: Directory,
-    _slot: Slot,
+    _slot: Option<Slot>,
 }
 
 /// An Envoy that did not start.
@@ -52,17 +52,36 @@ impl Envoy {
         let slot = Slot::take();
         let directory = Directory::new();
         let configuration = setup.render(&directory);
+        Self::run(directory, &configuration, setup.workers, setup.environment, Some(slot))
+    }
+
+    /// Starts an Envoy that has nothing to do with Weir; its listener must be called `weir` all the same. It counts for
+    /// nothing beside one that compiles the module, so it takes no slot: a scenario that holds one may start it.
+    pub fn bare(configuration: &Value) -> Self {
+        let directory = Directory::new();
+        let file = directory.path.join("envoy.yaml");
+        std::fs::write(&file, configuration.to_string()).expect("writes the configuration");
+        Self::run(directory, &file, 1, &[], None).unwrap_or_else(|refused| panic!("refused:\n{}", refused.log))
+    }
+
+    fn run(
+        directory: Directory,
+        configuration: &Path,
+        workers: u32,
+        environment: &[(&str, &str)],
+        slot: Option<Slot>,
+    ) -> Result<Self, Refused> {
         let admin_file = directory.path.join("admin");
         let mut command = Command::new(binary());
         command
             .arg("--config-path")
-            .arg(&configuration)
+            .arg(configuration)
             .arg("--admin-address-path")
             .arg(&admin_file)
-            .args(["--concurrency", &setup.workers.to_string()])
+            .args(["--concurrency", &workers.to_string()])
             .args(["--disable-hot-restart", "--log-level", "warning", "--component-log-level", "wasm:info"])
             .current_dir(&directory.path)
-            .envs(setup.environment.iter().copied());
+            .envs(environment.iter().copied());
         let mut process = Process::start(command);
         let deadline = Instant::now() + Duration::from_secs(60);
         let mut admin: Option<SocketAddr> = None;

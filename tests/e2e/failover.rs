@@ -4,14 +4,18 @@ use serde_json::{Value, json};
 
 use crate::client::{Request, Response};
 use crate::envoy::Failover;
-use crate::fixture::{CLIENT_KEY, KEY_ONE, KEY_TWO, NOBODY, Stage, ask, ask_stream};
+use crate::fixture::{CLIENT_KEY, KEY_ONE, KEY_TWO, NOBODY, Stage, ask, ask_stream, impatient};
 use crate::in_both_designs;
 use crate::provider::Received;
 
 /// Fails the first provider in this way and expects the second one's answer, whole and streamed.
 #[track_caller]
 fn expect_second(design: Failover, fault: &Value) {
-    let stage = Stage::new(design);
+    let stage = Stage::with(design, |policy| {
+        if fault["hang"] == true {
+            impatient(policy);
+        }
+    });
     stage.one().fault(fault);
     expect_second_on(&stage, 1);
 }
@@ -236,7 +240,7 @@ in_both_designs! {
     }
 
     fn when_no_candidate_answers_in_time_the_client_is_told_in_its_own_shape(design) {
-        let stage = Stage::new(design);
+        let stage = Stage::with(design, impatient);
         stage.one().fault(&json!({"hang": true}));
         stage.two().fault(&json!({"hang": true}));
         stage.chat(&ask("pair")).expect_error(504, "upstream_timeout");
@@ -248,9 +252,9 @@ in_both_designs! {
     }
 
     fn a_slow_answer_within_the_time_limit_is_waited_for(design) {
-        let stage = Stage::new(design);
+        let stage = Stage::with(design, impatient);
         // Headers come in time, the first byte of the body long after the limit for an attempt.
-        stage.one().fault(&json!({"delay_ms": 300, "first_byte_delay_ms": 1500}));
+        stage.one().fault(&json!({"delay_ms": 100, "first_byte_delay_ms": 1500}));
         for body in [ask("pair"), ask_stream("pair")] {
             let answer = stage.chat(&body);
             assert_eq!(answer.status, 200, "{}", answer.text());
