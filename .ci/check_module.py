@@ -1,5 +1,5 @@
-"""Reads a WebAssembly module's sections and says what it imports and how large it is. Fails on an import no host
-must be asked for. Not a validator: Envoy is one.
+"""Reads a WebAssembly module's sections and says how large it is. Fails on an import that no host must be asked for and
+on an export that is missing. Not a validator: Envoy is one.
 
     check_module.py FILE
 """
@@ -8,6 +8,20 @@ import sys
 
 # Envoy answers these two by trapping or by a value that later versions changed; see filter/abi.rs for the ways around.
 FORBIDDEN = {"proxy_get_metric", "proxy_get_log_level"}
+# What a proxy looks for by name; link-time optimisation drops them all when nothing keeps the SDK's entry points.
+EXPORTS = {
+    "_initialize",
+    "proxy_abi_version_0_2_1",
+    "proxy_on_memory_allocate",
+    "proxy_on_context_create",
+    "proxy_on_configure",
+    "proxy_on_request_headers",
+    "proxy_on_request_body",
+    "proxy_on_response_headers",
+    "proxy_on_response_body",
+    "proxy_on_done",
+    "proxy_on_log",
+}
 # What Envoy, Istio, Kong and APISIX all offer of WASI; anything else would keep the module from loading in one of them.
 WASI = {
     "args_get",
@@ -83,7 +97,18 @@ def imports(section):
         yield module, name
 
 
-def problems(found):
+def exports(section):
+    reader = Reader(section)
+    for _ in range(reader.number()):
+        name = reader.name()
+        reader.byte()
+        reader.number()
+        yield name
+
+
+def problems(found, offered):
+    for name in sorted(EXPORTS - set(offered)):
+        yield f"it does not export {name}, which a proxy looks for"
     for module, name in found:
         if name in FORBIDDEN:
             yield f"it imports {name}, which is forbidden: not every host offers it safely"
@@ -97,8 +122,9 @@ def main(path):
     with open(path, "rb") as file:
         data = file.read()
     found = [pair for kind, section in sections(data) if kind == 2 for pair in imports(section)]
+    offered = [name for kind, section in sections(data) if kind == 7 for name in exports(section)]
     print(f"{path}: {len(data)} bytes ({len(data) / 1024:.0f} KiB), {len(found)} imports")
-    wrong = list(problems(found))
+    wrong = list(problems(found, offered))
     for problem in wrong:
         print(f"error: {path}: {problem}", file=sys.stderr)
     sys.exit(1 if wrong else 0)

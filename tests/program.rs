@@ -196,20 +196,8 @@ fn the_doctor_finds_every_trap_of_the_loop_design() {
     check_traps(
         "loop",
         &[
-            (
-                &[MANAGER, HOST],
-                looped(error("/include_request_attempt_count", None, "include_request_attempt_count: true")),
-            ),
             (&[MANAGER, HOST], looped(error("/routes/0/route/cluster", Some(json!("vllm")), "weir_loop"))),
             (&[MANAGER, HOST], looped(error("/routes/0/route/timeout", None, "timeout: 0s"))),
-            (
-                &[INNER, HOST],
-                looped(error(
-                    "/include_request_attempt_count",
-                    Some(json!(true)),
-                    "include_request_attempt_count only",
-                )),
-            ),
             (&[INNER, HOST], looped(error("/routes/0/route/retry_policy", Some(json!({})), "retry_policy only"))),
             (&[INNER, HOST], looped(error("/routes/0/route/timeout", None, "timeout: 0s"))),
             (&[INNER, HOST], looped(error("/routes/0/request_body_buffer_limit", None, "request_body_buffer_limit"))),

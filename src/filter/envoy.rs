@@ -7,6 +7,7 @@
 use crate::config::policy::FallbackOn;
 use crate::filter::abi::{self, Map, Status};
 use crate::gateway::step::Dispatch;
+use crate::policy::decide::default_fallback;
 
 /// How an attempt after the first comes about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,12 +44,25 @@ pub const CLUSTER_HEADER: &str = "x-weir-cluster";
 /// Bit of `response.flags` for a client that went away (Envoy's `DownstreamConnectionTermination`).
 const CLIENT_GONE: u64 = 0x4000;
 
+/// How this plugin stands in its proxy, by its configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// How an attempt after the first comes about.
+    pub failover: Failover,
+    /// Whether Envoy's route already has the retries that `default_fallback` says, as `weir render` writes it when no
+    /// route of the policy says otherwise. Most requests then need no headers for it: each header costs a crossing.
+    pub route_retries: bool,
+}
+
+/// Retries in the route's own policy, where `Place::route_retries` is set.
+const ROUTE_RETRIES: u32 = 2;
+
 /// Sends a request on its way.
-pub fn dispatch(dispatch: &Dispatch, failover: Failover, id: &str) -> Result<(), Status> {
-    for (name, value) in retry_headers(dispatch) {
+pub fn dispatch(dispatch: &Dispatch, place: Place, id: &str) -> Result<(), Status> {
+    for (name, value) in retry_headers(dispatch, place) {
         abi::set_header(Map::RequestHeaders, name, &value)?;
     }
-    match failover {
+    match place.failover {
         Failover::Refresh => abi::set_property(CLUSTER_STATE, &dispatch.cluster),
         Failover::Loop => abi::set_header(Map::RequestHeaders, EXCHANGE_HEADER, id),
     }
@@ -78,13 +92,23 @@ pub fn client_is_gone() -> bool {
 /// Envoy's `5xx` covers every status from 500 up and, with `reset` and `connect-failure`, every end without an answer; a
 /// time-out counts as one. Where a policy names a part of these, the nearest conditions are used: `timeout` alone also
 /// retries on a reset, since Envoy knows one condition for both.
-fn retry_headers(dispatch: &Dispatch) -> Vec<(&'static str, String)> {
+fn retry_headers(dispatch: &Dispatch, place: Place) -> Vec<(&'static str, String)> {
     let fallback = &dispatch.fallback;
     let mut headers = Vec::with_capacity(4);
+    let retries = dispatch.attempts.saturating_sub(1);
+    if place.route_retries && *fallback == default_fallback() {
+        if retries != ROUTE_RETRIES {
+            headers.push(("x-envoy-max-retries", retries.to_string()));
+        }
+        return headers;
+    }
     if let Some(millis) = fallback.per_try_timeout_millis {
         headers.push(("x-envoy-upstream-rq-per-try-timeout-ms", millis.to_string()));
     }
-    if dispatch.attempts < 2 {
+    if retries == 0 {
+        if place.route_retries {
+            headers.push(("x-envoy-max-retries", retries.to_string()));
+        }
         return headers;
     }
     let mut statuses: Vec<String> = Vec::new();
@@ -106,6 +130,6 @@ fn retry_headers(dispatch: &Dispatch) -> Vec<(&'static str, String)> {
         headers.push(("x-envoy-retriable-status-codes", statuses.join(",")));
     }
     headers.push(("x-envoy-retry-on", conditions.join(",")));
-    headers.push(("x-envoy-max-retries", (dispatch.attempts - 1).to_string()));
+    headers.push(("x-envoy-max-retries", retries.to_string()));
     headers
 }

@@ -7,7 +7,7 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use crate::filter::abi::{self, Buffer, Map};
-use crate::filter::envoy::{self, Failover};
+use crate::filter::envoy::{self, Place};
 use crate::filter::host::Proxy;
 use crate::filter::perform::{Message, perform, send, unavailable};
 use crate::filter::registry::{self, Shared};
@@ -20,7 +20,7 @@ use crate::http::Headers;
 /// One request on the listener.
 pub struct Listener {
     gateway: Rc<Gateway>,
-    failover: Failover,
+    place: Place,
     exchange: Option<Shared>,
     id: String,
     /// The request was answered here; whatever comes back now is that answer.
@@ -28,8 +28,8 @@ pub struct Listener {
 }
 
 impl Listener {
-    pub fn new(gateway: Rc<Gateway>, failover: Failover) -> Self {
-        Self { gateway, failover, exchange: None, id: String::new(), answered: false }
+    pub fn new(gateway: Rc<Gateway>, place: Place) -> Self {
+        Self { gateway, place, exchange: None, id: String::new(), answered: false }
     }
 
     /// Asks the exchange and performs what it says. No exchange, no rule: then the message goes on untouched.
@@ -38,7 +38,7 @@ impl Listener {
         let Ok(mut exchange) = exchange.try_borrow_mut() else { return Action::Continue };
         let steps = ask(&mut exchange);
         drop(exchange);
-        perform(steps, message, self.failover, &self.id)
+        perform(steps, message, self.place, &self.id)
     }
 
     fn refuse(&mut self) -> Action {
@@ -58,11 +58,14 @@ impl Listener {
     fn close(&mut self) {
         let Some(exchange) = self.exchange.take() else { return };
         registry::leave(&self.id);
-        let by = if envoy::client_is_gone() { EndedBy::Client } else { EndedBy::Other };
         if let Ok(mut exchange) = exchange.try_borrow_mut() {
+            if exchange.is_settled() {
+                return;
+            }
+            let by = if envoy::client_is_gone() { EndedBy::Client } else { EndedBy::Other };
             let steps = exchange.close(by, &Proxy);
             drop(exchange);
-            perform(steps, Message::Response, self.failover, &self.id);
+            perform(steps, Message::Response, self.place, &self.id);
         }
     }
 }
@@ -93,7 +96,7 @@ impl HttpContext for Listener {
                 let shared = Rc::new(RefCell::new(*exchange));
                 registry::enter(&self.id, &shared);
                 self.exchange = Some(shared);
-                perform(steps, Message::Request, self.failover, &self.id)
+                perform(steps, Message::Request, self.place, &self.id)
             }
         }
     }

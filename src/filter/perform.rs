@@ -3,7 +3,7 @@
 use proxy_wasm::types::Action;
 
 use crate::filter::abi::{self, Buffer, Level, Map, Status};
-use crate::filter::envoy::{self, Failover};
+use crate::filter::envoy::{self, Place};
 use crate::gateway::step::{Flow, Reply, Step, Steps};
 
 /// The message that a callback is about.
@@ -31,13 +31,13 @@ impl Message {
 
 /// Performs steps in their order; says whether the message goes on. A request step that the host refuses stops the
 /// request with 503: it must not go out half rewritten.
-pub fn perform(steps: Steps, message: Message, failover: Failover, id: &str) -> Action {
+pub fn perform(steps: Steps, message: Message, place: Place, id: &str) -> Action {
     let mut action = match steps.flow {
         Flow::Continue => Action::Continue,
         Flow::Wait => Action::Pause,
     };
     for step in steps.list {
-        let (what, done) = one(step, message, failover, id);
+        let (what, done) = one(step, message, place, id);
         let Err(Status(status)) = done else { continue };
         abi::log(Level::Error, &format!("weir: {what} was refused by the proxy with status {status}, request {id}"));
         if matches!((message, what), (Message::Request, "set_header" | "replace_body" | "dispatch")) {
@@ -49,14 +49,14 @@ pub fn perform(steps: Steps, message: Message, failover: Failover, id: &str) -> 
     action
 }
 
-fn one(step: Step, message: Message, failover: Failover, id: &str) -> (&'static str, Result<(), Status>) {
+fn one(step: Step, message: Message, place: Place, id: &str) -> (&'static str, Result<(), Status>) {
     match step {
         Step::SetHeader(name, value) => ("set_header", abi::set_header(message.map(), &name, &value)),
         Step::RemoveHeader(name) => ("remove_header", abi::remove_header(message.map(), &name)),
         Step::ReplaceBody(bytes) => ("replace_body", abi::set_buffer(message.buffer(), &bytes)),
         Step::Publish(key, value) => ("publish", abi::set_property(key, &value)),
-        Step::Dispatch(dispatch) => ("dispatch", envoy::dispatch(&dispatch, failover, id)),
-        Step::NextCluster(cluster) => ("next_cluster", envoy::next_cluster(&cluster, failover)),
+        Step::Dispatch(dispatch) => ("dispatch", envoy::dispatch(&dispatch, place, id)),
+        Step::NextCluster(cluster) => ("next_cluster", envoy::next_cluster(&cluster, place.failover)),
         Step::Reply(reply) => {
             send(&reply);
             ("reply", Ok(()))

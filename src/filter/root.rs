@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::config::problem::Problem;
 use crate::filter::abi::{self, Buffer, Level};
-use crate::filter::envoy::Failover;
+use crate::filter::envoy::{Failover, Place};
 use crate::filter::host::{Proxy, abilities};
 use crate::filter::listener::Listener;
 use crate::filter::upstream::Upstream;
@@ -20,8 +20,8 @@ use crate::ledger::cooldown;
 enum Role {
     /// Not configured: requests pass to a context that refuses them.
     None,
-    /// `{"role": "listener", "failover": "refresh" | "loop", "policy": {…}}`.
-    Listener(Rc<Gateway>, Failover),
+    /// `{"role": "listener", "failover": "refresh" | "loop", "route_retries": true, "policy": {…}}`.
+    Listener(Rc<Gateway>, Place),
     /// `{"role": "upstream", "provider": "openai"}`, or without a provider in the internal listener.
     Upstream(Option<Rc<str>>),
 }
@@ -58,7 +58,7 @@ impl RootContext for Root {
     fn create_http_context(&self, _id: u32) -> Option<Box<dyn HttpContext>> {
         Some(match &self.role {
             Role::None => Box::new(Closed),
-            Role::Listener(gateway, failover) => Box::new(Listener::new(Rc::clone(gateway), *failover)),
+            Role::Listener(gateway, place) => Box::new(Listener::new(Rc::clone(gateway), *place)),
             Role::Upstream(provider) => Box::new(Upstream::new(provider.clone())),
         })
     }
@@ -81,7 +81,8 @@ fn configure(bytes: &[u8]) -> Result<Role, Vec<Problem>> {
                 one("failover", format!("\"{failover}\" is not a failover design; use \"refresh\" or \"loop\""))
             })?;
             let policy = value.get("policy").ok_or_else(|| one("policy", "the policy is missing".to_owned()))?;
-            Ok(Role::Listener(Rc::new(compile(policy)?), failover))
+            let route_retries = value.get("route_retries").and_then(Value::as_bool).unwrap_or(false);
+            Ok(Role::Listener(Rc::new(compile(policy)?), Place { failover, route_retries }))
         }
         _ => Err(one("role", "use \"listener\" or \"upstream\"; `weir render envoy` writes both".to_owned())),
     }

@@ -7,7 +7,7 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use crate::filter::abi::{self, Buffer, Map};
-use crate::filter::envoy::{self, CLUSTER_HEADER, DECISION_STATE, EXCHANGE_HEADER, Failover};
+use crate::filter::envoy::{self, CLUSTER_HEADER, DECISION_STATE, EXCHANGE_HEADER, Failover, Place};
 use crate::filter::host::Proxy;
 use crate::filter::perform::{Message, perform, send, unavailable};
 use crate::filter::registry::{self, Shared};
@@ -34,6 +34,10 @@ impl Upstream {
         if self.provider.is_some() { Failover::Refresh } else { Failover::Loop }
     }
 
+    fn place(&self) -> Place {
+        Place { failover: self.failover(), route_retries: false }
+    }
+
     fn refuse(&mut self) -> Action {
         self.refused = true;
         send(&unavailable());
@@ -45,7 +49,7 @@ impl Upstream {
         let Ok(mut exchange) = exchange.try_borrow_mut() else { return Action::Continue };
         let steps = ask(&mut exchange);
         drop(exchange);
-        perform(steps, message, self.failover(), &self.id)
+        perform(steps, message, self.place(), &self.id)
     }
 
     fn begin(&mut self) -> Action {
@@ -62,7 +66,7 @@ impl Upstream {
                 return self.refuse();
             }
         }
-        let action = perform(steps, Message::Request, self.failover(), &self.id);
+        let action = perform(steps, Message::Request, self.place(), &self.id);
         self.waiting = action == Action::Pause;
         action
     }
@@ -122,9 +126,11 @@ impl HttpContext for Upstream {
         if self.exchange.is_none() {
             return Action::Continue;
         }
-        let headers =
-            abi::header_pairs(Map::ResponseHeaders).ok().and_then(Headers::from_serialized).unwrap_or_default();
-        let status = headers.text(":status").and_then(|text| text.parse().ok()).unwrap_or(0);
+        let status = abi::header(Map::ResponseHeaders, ":status").unwrap_or_default();
+        let status = std::str::from_utf8(&status).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+        // The other headers matter to a key that met a limit, and only then are they worth a crossing.
+        let headers = if status == 429 { abi::header_pairs(Map::ResponseHeaders).ok() } else { None };
+        let headers = headers.and_then(Headers::from_serialized).unwrap_or_default();
         // In a cluster every answer is the provider's; the internal listener makes some up itself.
         let made_up = self.failover() == Failover::Loop && status >= 400 && envoy::answer_is_the_proxys_own();
         self.with(Message::Response, |exchange| exchange.attempt_answered(status, &headers, !made_up, &Proxy))

@@ -52,6 +52,11 @@ pub enum EndedBy {
 }
 
 impl Exchange {
+    /// Whether the books are closed.
+    pub fn is_settled(&self) -> bool {
+        self.stage == Stage::Settled
+    }
+
     /// The proxy is done with the exchange. Settles it, unless that has happened.
     pub fn close(&mut self, by: EndedBy, host: &dyn Host) -> Steps {
         let mut steps = Steps::default();

@@ -43,6 +43,9 @@ struct EnvoyArgs {
     /// The certificate authorities that providers' certificates are checked against, as Envoy's machine sees the file.
     #[arg(long, default_value = "/etc/ssl/certs/ca-certificates.crt")]
     ca: String,
+    /// Also write an access log to standard output. Weir's own audit line, in Envoy's log, is there without it.
+    #[arg(long)]
+    access_log: bool,
     /// Where to write; standard output when absent.
     #[arg(short, long)]
     output: Option<PathBuf>,
@@ -72,6 +75,7 @@ fn run_envoy(args: &EnvoyArgs) -> Result<ExitCode, String> {
         admin: args.admin,
         wasm: &args.wasm,
         ca: &args.ca,
+        access_log: args.access_log,
         failover: args.failover,
         command: &command(args),
     };

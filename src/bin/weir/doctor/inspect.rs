@@ -110,7 +110,7 @@ fn listener(envoy: &Envoy<'_>, chain: &Chain<'_>, plugin: &Plugin<'_>, found: &m
     providers(envoy, &policy, found);
     for (host, route) in routes(chain) {
         match plugin.text("failover") {
-            "loop" => loop_route(envoy, &host, &route, found),
+            "loop" => loop_route(envoy, &route, found),
             _ => refresh_route(envoy, &policy, &route, found),
         }
         transport(chain, &route, found);
@@ -426,15 +426,8 @@ fn upstream_filters(cluster: &Cluster<'_>, provider: &str, found: &mut Vec<Findi
 }
 
 /// A route of the design in which every attempt passes an internal listener.
-fn loop_route(envoy: &Envoy<'_>, host: &Node<'_>, route: &Node<'_>, found: &mut Vec<Finding>) {
+fn loop_route(envoy: &Envoy<'_>, route: &Node<'_>, found: &mut Vec<Finding>) {
     let Some(action) = route.get("route") else { return };
-    if !host.is_true("include_request_attempt_count") {
-        found.push(Finding::error(
-            &host.path,
-            "the filter behind the loop does not learn which attempt it prepares: retries go to the provider that has just failed",
-            "include_request_attempt_count: true",
-        ));
-    }
     let name = action.text("cluster");
     let endpoint = envoy.cluster(name).and_then(|cluster| {
         let endpoints = cluster.node.get("load_assignment")?.items("endpoints");
@@ -473,13 +466,6 @@ fn attempts(chain: &Chain<'_>, found: &mut Vec<Finding>) {
         ));
     }
     for host in &chain.hosts {
-        if host.is_true("include_request_attempt_count") {
-            found.push(Finding::error(
-                &host.path,
-                "include_request_attempt_count here overwrites the listener's count: every attempt looks like the first",
-                "include_request_attempt_count only in the listener that clients reach",
-            ));
-        }
         if let Some(retry) = host.get("retry_policy") {
             found.push(inner_retry(&retry.path));
         }

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde_json::{Value, json};
 use weir::config::policy::{Policy, Provider};
 use weir::config::problem::Problem;
+use weir::policy::decide::default_fallback;
 use weir::telemetry::metric;
 
 use super::template::{ascii_json, comment, fill, quote};
@@ -30,6 +31,8 @@ pub struct Place<'a> {
     pub wasm: &'a str,
     /// The certificate authorities' file.
     pub ca: &'a str,
+    /// Whether an access log goes to standard output.
+    pub access_log: bool,
     /// The failover design.
     pub failover: Failover,
     /// The command that writes this configuration.
@@ -124,26 +127,45 @@ fn listeners(written: &Value, policy: &Policy, plugin: &Plugin<'_>, place: &Plac
         Failover::Refresh => "refresh",
         Failover::Loop => "loop",
     };
+    let route_retries = has_default_fallback_only(policy);
+    let retries =
+        if route_retries { include_str!("retries_default.yaml") } else { include_str!("retries_by_header.yaml") };
     let route = match place.failover {
         Failover::Refresh => {
             let mut matches = String::new();
             for provider in &policy.providers {
                 matches += &fill(include_str!("route_match.yaml"), &[("cluster", &quote(&provider.cluster))])?;
             }
-            fill(include_str!("route_refresh.yaml"), &[("clusters", &matches)])?
+            fill(include_str!("route_refresh.yaml"), &[("clusters", &matches), ("retries", retries)])?
         }
-        Failover::Loop => include_str!("route_loop.yaml").to_owned(),
+        Failover::Loop => fill(include_str!("route_loop.yaml"), &[("retries", retries)])?,
     };
-    let filter = plugin.filter(&json!({"role": "listener", "failover": failover, "policy": written}))?;
+    let filter = plugin.filter(
+        &json!({"role": "listener", "failover": failover, "route_retries": route_retries, "policy": written}),
+    )?;
     let mut listeners = fill(
         include_str!("listener.yaml"),
-        &[("listen", &address(place.listen)), ("route", &route), ("plugin", &filter)],
+        &[
+            ("listen", &address(place.listen)),
+            ("access_log", if place.access_log { include_str!("access_log.yaml") } else { "" }),
+            ("route", &route),
+            ("plugin", &filter),
+        ],
     )?;
     if place.failover == Failover::Loop {
         let filter = plugin.filter(&json!({"role": "upstream"}))?;
         listeners += &fill(include_str!("attempt.yaml"), &[("plugin", &filter)])?;
     }
     Ok(listeners)
+}
+
+/// Whether every request of this policy has the same retries, so that the route can hold them.
+///
+/// Why not the default in the route and the exception in headers: Envoy adds the conditions in a request's headers to
+/// those of its route, so a header cannot take one away.
+fn has_default_fallback_only(policy: &Policy) -> bool {
+    let default = default_fallback();
+    policy.routes.iter().all(|route| route.fallback.as_ref().is_none_or(|fallback| *fallback == default))
 }
 
 fn clusters(policy: &Policy, plugin: &Plugin<'_>, place: &Place<'_>) -> Result<String, String> {
