@@ -32,10 +32,10 @@ impl Failover {
 /// Filter state that names the cluster of the next attempt; Envoy's key is `wasm.weir.cluster`.
 const CLUSTER_STATE: &str = "weir.cluster";
 
-/// Filter state that names the exchange.
-pub const DECISION_STATE: &str = "weir.decision";
-
-/// Header that names the exchange to the filter of the internal listener.
+/// Header that names the exchange to the filter of an attempt; the listener's filter removes what clients send under it.
+///
+/// Why a header and not filter state: it is read and written in half the time. A provider's cluster has one header list
+/// for all attempts, so there it stays for the next attempt and the provider sees a random number.
 pub const EXCHANGE_HEADER: &str = "x-weir-exchange";
 
 /// Header that names the cluster inside the internal listener.
@@ -52,6 +52,8 @@ pub struct Place {
     /// Whether Envoy's route already has the retries that `default_fallback` says, as `weir render` writes it when no
     /// route of the policy says otherwise. Most requests then need no headers for it: each header costs a crossing.
     pub route_retries: bool,
+    /// Whether anybody reads the filter state `weir.*`: an access log, or a filter after this one.
+    pub publishes: bool,
 }
 
 /// Retries in the route's own policy, where `Place::route_retries` is set.
@@ -62,10 +64,8 @@ pub fn dispatch(dispatch: &Dispatch, place: Place, id: &str) -> Result<(), Statu
     for (name, value) in retry_headers(dispatch, place) {
         abi::set_header(Map::RequestHeaders, name, &value)?;
     }
-    match place.failover {
-        Failover::Refresh => abi::set_property(CLUSTER_STATE, &dispatch.cluster),
-        Failover::Loop => abi::set_header(Map::RequestHeaders, EXCHANGE_HEADER, id),
-    }
+    abi::set_header(Map::RequestHeaders, EXCHANGE_HEADER, id)?;
+    next_cluster(&dispatch.cluster, place.failover)
 }
 
 /// Names the cluster of the next attempt, where Envoy chooses it.
@@ -96,7 +96,7 @@ fn retry_headers(dispatch: &Dispatch, place: Place) -> Vec<(&'static str, String
     let fallback = &dispatch.fallback;
     let mut headers = Vec::with_capacity(4);
     let retries = dispatch.attempts.saturating_sub(1);
-    if place.route_retries && *fallback == default_fallback() {
+    if place.route_retries && **fallback == default_fallback() {
         if retries != ROUTE_RETRIES {
             headers.push(("x-envoy-max-retries", retries.to_string()));
         }

@@ -54,6 +54,7 @@ fn one(step: Step, message: Message, place: Place, id: &str) -> (&'static str, R
         Step::SetHeader(name, value) => ("set_header", abi::set_header(message.map(), &name, &value)),
         Step::RemoveHeader(name) => ("remove_header", abi::remove_header(message.map(), &name)),
         Step::ReplaceBody(bytes) => ("replace_body", abi::set_buffer(message.buffer(), &bytes)),
+        Step::Publish(..) if !place.publishes => ("publish", Ok(())),
         Step::Publish(key, value) => ("publish", abi::set_property(key, &value)),
         Step::Dispatch(dispatch) => ("dispatch", envoy::dispatch(&dispatch, place, id)),
         Step::NextCluster(cluster) => ("next_cluster", envoy::next_cluster(&cluster, place.failover)),

@@ -20,7 +20,8 @@ use crate::ledger::cooldown;
 enum Role {
     /// Not configured: requests pass to a context that refuses them.
     None,
-    /// `{"role": "listener", "failover": "refresh" | "loop", "route_retries": true, "policy": {…}}`.
+    /// `{"role": "listener", "failover": "refresh" | "loop", "route_retries": true, "publish": false,
+    /// "policy": {…}}`.
     Listener(Rc<Gateway>, Place),
     /// `{"role": "upstream", "provider": "openai"}`, or without a provider in the internal listener.
     Upstream(Option<Rc<str>>),
@@ -81,8 +82,9 @@ fn configure(bytes: &[u8]) -> Result<Role, Vec<Problem>> {
                 one("failover", format!("\"{failover}\" is not a failover design; use \"refresh\" or \"loop\""))
             })?;
             let policy = value.get("policy").ok_or_else(|| one("policy", "the policy is missing".to_owned()))?;
-            let route_retries = value.get("route_retries").and_then(Value::as_bool).unwrap_or(false);
-            Ok(Role::Listener(Rc::new(compile(policy)?), Place { failover, route_retries }))
+            let flag = |name: &str, default| value.get(name).and_then(Value::as_bool).unwrap_or(default);
+            let (route_retries, publishes) = (flag("route_retries", false), flag("publish", true));
+            Ok(Role::Listener(Rc::new(compile(policy)?), Place { failover, route_retries, publishes }))
         }
         _ => Err(one("role", "use \"listener\" or \"upstream\"; `weir render envoy` writes both".to_owned())),
     }

@@ -7,7 +7,7 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use crate::filter::abi::{self, Buffer, Map};
-use crate::filter::envoy::{self, CLUSTER_HEADER, DECISION_STATE, EXCHANGE_HEADER, Failover, Place};
+use crate::filter::envoy::{self, CLUSTER_HEADER, EXCHANGE_HEADER, Failover, Place};
 use crate::filter::host::Proxy;
 use crate::filter::perform::{Message, perform, send, unavailable};
 use crate::filter::registry::{self, Shared};
@@ -35,7 +35,7 @@ impl Upstream {
     }
 
     fn place(&self) -> Place {
-        Place { failover: self.failover(), route_retries: false }
+        Place { failover: self.failover(), route_retries: false, publishes: false }
     }
 
     fn refuse(&mut self) -> Action {
@@ -87,10 +87,7 @@ impl HttpContext for Upstream {
         if self.exchange.is_some() {
             return Action::Continue;
         }
-        let id = match self.failover() {
-            Failover::Refresh => abi::property(DECISION_STATE),
-            Failover::Loop => abi::header(Map::RequestHeaders, EXCHANGE_HEADER),
-        };
+        let id = abi::header(Map::RequestHeaders, EXCHANGE_HEADER);
         match (id.ok().and_then(|id| String::from_utf8(id).ok()), self.failover()) {
             (Some(id), _) if !id.is_empty() => {
                 self.id = id;

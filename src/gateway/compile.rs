@@ -78,6 +78,7 @@ fn rules(policy: &Policy, environment: Environment<'_>, problems: &mut Vec<Probl
         models,
         model_names,
         routes: Vec::new(),
+        fallback: Rc::new(default_fallback()),
         access: access(policy),
         labels: policy.observe.labels.clone(),
         audit: policy.observe.audit == Audit::Metadata,
@@ -188,7 +189,7 @@ fn routes(policy: &Policy, rules: &Rules, problems: &mut Vec<Problem>) -> Vec<Ro
                 max_cost: route.require.max_cost,
             },
             prefer: route.prefer,
-            fallback: route.fallback.clone().unwrap_or_else(default_fallback),
+            fallback: route.fallback.clone().map_or_else(|| Rc::clone(&rules.fallback), Rc::new),
         });
     }
     routes

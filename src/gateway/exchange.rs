@@ -237,7 +237,7 @@ impl Exchange {
         steps.push(Step::Publish("weir.decision", self.id.clone()));
         let attempts = self.possible_attempts(decision);
         let cluster = first.target.provider.cluster.clone();
-        steps.push(Step::Dispatch(Dispatch { cluster, fallback: decision.fallback.clone(), attempts }));
+        steps.push(Step::Dispatch(Dispatch { cluster, fallback: Rc::clone(&decision.fallback), attempts }));
         self.stage = Stage::Sent;
         Ok(steps)
     }

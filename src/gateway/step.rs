@@ -1,6 +1,7 @@
 //! What the gateway wants done: outcomes that the shell performs, so that the core makes no host calls of its own.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use crate::config::policy::Fallback;
 
@@ -39,7 +40,7 @@ pub struct Dispatch {
     /// The cluster of the first attempt.
     pub cluster: String,
     /// What makes the proxy try again, and how long it waits for a first byte.
-    pub fallback: Fallback,
+    pub fallback: Rc<Fallback>,
     /// Attempts in all that have somewhere to go.
     pub attempts: u32,
 }

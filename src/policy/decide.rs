@@ -26,7 +26,7 @@ pub struct Decision {
     /// The others, each with the first rule in its way.
     pub rejected: Vec<Rejection>,
     /// What happens when an attempt fails.
-    pub fallback: Fallback,
+    pub fallback: Rc<Fallback>,
 }
 
 /// A target that may not serve a request.
@@ -81,7 +81,7 @@ pub fn decide(rules: &Rules, facts: &Facts<'_>, principal: &Principal, draw: Dra
         prefer,
         ranked: Vec::with_capacity(targets.len()),
         rejected: Vec::new(),
-        fallback: route.map_or_else(default_fallback, |route| route.fallback.clone()),
+        fallback: Rc::clone(route.map_or(&rules.fallback, |route| &route.fallback)),
     };
     for target in targets {
         if decision.ranked.iter().any(|other| other.name == target.name) {

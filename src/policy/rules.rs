@@ -23,6 +23,8 @@ pub struct Rules {
     pub model_names: Vec<String>,
     /// Routes in the order written.
     pub routes: Vec<Route>,
+    /// What holds where no route matches.
+    pub fallback: Rc<Fallback>,
     /// Who may do what.
     pub access: Access,
     /// Metric labels that are switched on.
@@ -105,7 +107,7 @@ pub struct Route {
     /// How eligible targets are ranked; `None` follows what is natural for the name used.
     pub prefer: Prefer,
     /// What happens when an attempt fails.
-    pub fallback: Fallback,
+    pub fallback: Rc<Fallback>,
 }
 
 /// A route's requirements.

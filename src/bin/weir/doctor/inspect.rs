@@ -108,7 +108,7 @@ fn listener(envoy: &Envoy<'_>, chain: &Chain<'_>, plugin: &Plugin<'_>, found: &m
     sharing(envoy, plugin, found);
     manager(chain, found);
     providers(envoy, &policy, found);
-    for (host, route) in routes(chain) {
+    for (_, route) in routes(chain) {
         match plugin.text("failover") {
             "loop" => loop_route(envoy, &route, found),
             _ => refresh_route(envoy, &policy, &route, found),
