@@ -254,6 +254,10 @@ impl Exchange {
         }
     }
 
+    pub fn header(&self, name: &str) -> Option<String> {
+        find_header(&self.headers, name)
+    }
+
     /// The next event of a stream, or `None` at its end; fails the test if the end is not clean.
     pub fn next_event(&mut self) -> Option<Event> {
         loop {

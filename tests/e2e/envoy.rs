@@ -214,7 +214,7 @@ pub fn render(policy: &Path, failover: Failover) -> String {
     let rendered = Command::new(env!("CARGO_BIN_EXE_weir"))
         .args(["render", "envoy"])
         .arg(policy)
-        .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--wasm"])
+        .args(["--access-log", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--wasm"])
         .arg(module())
         .args(["--failover", if failover == Failover::Refresh { "refresh" } else { "loop" }])
         .output()
