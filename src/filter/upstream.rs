@@ -20,6 +20,8 @@ pub struct Upstream {
     provider: Option<Rc<str>>,
     exchange: Option<Shared>,
     id: String,
+    /// Which attempt of the exchange this is, the first being 1.
+    number: usize,
     request: Request,
 }
 
@@ -38,7 +40,7 @@ enum Request {
 
 impl Upstream {
     pub fn new(provider: Option<Rc<str>>) -> Self {
-        Self { provider, exchange: None, id: String::new(), request: Request::Unseen }
+        Self { provider, exchange: None, id: String::new(), number: 0, request: Request::Unseen }
     }
 
     fn failover(&self) -> Failover {
@@ -74,6 +76,7 @@ impl Upstream {
         let Ok(mut borrowed) = exchange.try_borrow_mut() else { return self.refuse() };
         let begun = borrowed.begin_attempt(self.provider.as_deref());
         let cluster = borrowed.attempt_cluster().map(str::to_owned);
+        self.number = borrowed.attempt_number();
         drop(borrowed);
         let (Ok(steps), Some(cluster)) = (begun, cluster) else { return self.refuse() };
         self.exchange = Some(exchange);
@@ -112,7 +115,12 @@ impl Upstream {
 impl Context for Upstream {
     /// Envoy tells the end of an attempt before it chooses where the next one goes.
     fn on_done(&mut self) -> bool {
-        self.with(Message::Request, Exchange::attempt_lost);
+        let exchange = self.exchange.take();
+        let steps =
+            exchange.as_ref().and_then(|exchange| Some(exchange.try_borrow_mut().ok()?.attempt_lost(self.number)));
+        if let Some(steps) = steps {
+            perform(steps, Message::Request, self.place(), &self.id);
+        }
         true
     }
 }
@@ -157,7 +165,7 @@ impl HttpContext for Upstream {
         // In a cluster every answer is the provider's; the internal listener makes some up itself.
         let made_up = self.failover() == Failover::Loop && status >= 400 && envoy::answer_is_the_proxys_own();
         let Ok(mut exchange) = exchange.try_borrow_mut() else { return Action::Continue };
-        let steps = exchange.attempt_answered(status, &headers, !made_up, &Proxy);
+        let steps = exchange.attempt_answered(self.number, status, &headers, !made_up, &Proxy);
         drop(exchange);
         perform(steps, Message::Response, self.place(), &self.id);
         Action::Continue
