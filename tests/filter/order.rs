@@ -133,8 +133,11 @@ fn sequence(gate: &mut Gate, failover: Failover, listener_root: u32, seed: u64) 
     for _ in 0..dice.below(40) {
         if actors.is_empty() || dice.below(6) == 0 {
             let listener = actors.is_empty() || dice.below(2) == 0;
-            let root =
-                if listener { listener_root } else { gate.attempt_root(["alpha", "beta"][(dice.roll() & 1) as usize]).unwrap() };
+            let root = if listener {
+                listener_root
+            } else {
+                gate.attempt_root(["alpha", "beta"][(dice.roll() & 1) as usize]).unwrap()
+            };
             let mut view =
                 Stream { request_headers: Rc::new(RefCell::new(some_headers(&mut dice))), ..Stream::default() };
             if !listener {
