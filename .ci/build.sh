@@ -7,6 +7,7 @@ set -euo pipefail
 place() { cmp -s "$1" "$2" || cp "$1" "$2"; }
 
 build_module() {
+  command -v python3 >/dev/null || die "no python3 here, and a script of it checks the module: apt-get install python3"
   # A plain build makes an rlib beside the cdylib and loses link-time optimisation; asking for the one type keeps it.
   wasm_cargo wasm32-wasip1 rustc --lib --profile module --crate-type cdylib
   place "$(wasm_target_dir)/wasm32-wasip1/module/weir.wasm" "$MODULE"

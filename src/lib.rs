@@ -26,10 +26,3 @@ pub mod telemetry;
 
 #[cfg(not(target_os = "unknown"))]
 pub mod filter;
-
-#[cfg(all(target_family = "wasm", not(target_os = "unknown")))]
-#[allow(unsafe_code)]
-mod entry {
-    //! The module's entry point; `main!` expands to an exported C function.
-    proxy_wasm::main! {{ crate::filter::root::start(); }}
-}

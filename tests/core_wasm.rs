@@ -8,7 +8,22 @@ use wasm_bindgen_test::wasm_bindgen_test;
 use weir::chat::capability::{Capabilities, Capability};
 use weir::chat::family::ApiFamily;
 use weir::chat::money::{Money, TokenPrice};
+use weir::codec::openai::head::{Endpoint, decode_head};
+use weir::codec::openai::splice::splice;
+use weir::codec::openai::stream::{Emit, Stream};
+use weir::config::parse::parse_json;
 use weir::host::Timestamp;
+use weir::policy::catalog;
+
+/// A whole request body and what the native tests hold its head to be.
+macro_rules! request {
+    ($name:literal) => {
+        (
+            include_bytes!(concat!("fixtures/openai/requests/", $name, ".json")).as_slice(),
+            include_str!(concat!("fixtures/openai/requests/", $name, ".head")),
+        )
+    };
+}
 
 #[wasm_bindgen_test]
 fn a_cost_over_four_billion_micro_dollars_is_exact() {
@@ -38,4 +53,65 @@ fn names_of_families_and_capabilities_are_read_back() {
     }
     let all: Capabilities = Capability::ALL.into_iter().collect();
     assert!(Capability::ALL.into_iter().all(|capability| all.has(capability)));
+}
+
+#[wasm_bindgen_test]
+fn heads_of_whole_bodies_are_the_same_as_on_64_bits() {
+    let requests = [
+        request!("chat_plain"),
+        request!("chat_tools"),
+        request!("chat_vision"),
+        request!("chat_escaped_cjk"),
+        request!("chat_odd_but_valid"),
+        request!("chat_stream_without_usage"),
+    ];
+    for (body, expected) in requests {
+        let head = decode_head(body, Endpoint::ChatCompletions).expect("a head");
+        assert_eq!(format!("{head:#?}").trim(), expected.trim());
+    }
+}
+
+#[wasm_bindgen_test]
+fn a_splice_changes_the_model_and_nothing_else() {
+    let body = br#"{"model": "fast", "big": 12345678901234567890, "messages": []}"#;
+    let head = decode_head(body, Endpoint::ChatCompletions).expect("a head");
+    let spliced = splice(body, &head, Some("gpt-5"), false).expect("a change");
+    let expected = br#"{"model": "gpt-5", "big": 12345678901234567890, "messages": []}"#;
+    assert_eq!(String::from_utf8_lossy(&spliced), String::from_utf8_lossy(expected));
+}
+
+#[wasm_bindgen_test]
+fn a_stream_comes_out_the_same_at_every_split() {
+    let whole = include_bytes!("fixtures/openai/streams/openai_text.sse");
+    let hidden = include_bytes!("fixtures/openai/streams/openai_text.hidden.sse");
+    for size in [1, 7, 64, whole.len()] {
+        let mut stream = Stream::new(true);
+        let mut out = Vec::new();
+        for chunk in whole.chunks(size) {
+            match stream.push(chunk) {
+                Emit::AsIs => out.extend_from_slice(chunk),
+                Emit::Replace(bytes) => out.extend_from_slice(&bytes),
+            }
+        }
+        out.extend_from_slice(&stream.finish());
+        assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(hidden), "chunks of {size}");
+    }
+}
+
+#[wasm_bindgen_test]
+fn a_whole_policy_is_read_and_a_broken_one_told_in_full() {
+    assert!(parse_json(include_bytes!("fixtures/policy/complete.json")).is_ok());
+    let problems = parse_json(include_bytes!("fixtures/policy/broken.json")).expect_err("problems");
+    let expected = include_str!("fixtures/policy/broken.problems.txt").lines().count();
+    assert_eq!(problems.len(), expected);
+}
+
+#[wasm_bindgen_test]
+fn every_model_of_the_catalogue_can_be_read() {
+    let mut models = 0;
+    for facts in catalog::all() {
+        assert_eq!(catalog::find(facts.provider, facts.model), Some(facts));
+        models += 1;
+    }
+    assert!(models > 2_000, "{models}");
 }

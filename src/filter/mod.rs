@@ -2,6 +2,8 @@
 //! `Exchange` and performs the `Step`s that come back; it holds no policy.
 
 mod abi;
+#[cfg(target_family = "wasm")]
+mod entry;
 mod envoy;
 mod host;
 mod listener;

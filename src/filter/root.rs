@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::config::problem::Problem;
 use crate::filter::abi::{self, Buffer, Level};
-use crate::filter::envoy::{Failover, Place};
+use crate::filter::envoy::{Failover, Place, RouteRetries};
 use crate::filter::host::{Proxy, abilities};
 use crate::filter::listener::Listener;
 use crate::filter::perform::send;
@@ -22,7 +22,7 @@ use crate::ledger::cooldown;
 enum Role {
     /// Not configured: requests pass to a context that refuses them.
     None,
-    /// `{"role": "listener", "failover": "refresh" | "loop", "route_retries": true, "publish": false,
+    /// `{"role": "listener", "failover": "refresh" | "loop", "route_retries": {…}, "publish": false,
     /// "policy": {…}}`.
     Listener(Rc<Gateway>, Place),
     /// `{"role": "upstream", "provider": "openai"}`, or without a provider in the internal listener.
@@ -84,11 +84,19 @@ fn configure(bytes: &[u8]) -> Result<Role, Vec<Problem>> {
                 one("failover", format!("\"{failover}\" is not a failover design; use \"refresh\" or \"loop\""))
             })?;
             let policy = value.get("policy").ok_or_else(|| one("policy", "the policy is missing".to_owned()))?;
-            let flag = |name: &str, default| value.get(name).and_then(Value::as_bool).unwrap_or(default);
-            let (route_retries, publishes) = (flag("route_retries", false), flag("publish", true));
+            let publishes = value.get("publish").and_then(Value::as_bool).unwrap_or(true);
+            let route_retries = value.get("route_retries").map(route_retries);
             Ok(Role::Listener(Rc::new(compile(policy)?), Place { failover, route_retries, publishes }))
         }
         _ => Err(one("role", "use \"listener\" or \"upstream\"; `weir render envoy` writes both".to_owned())),
+    }
+}
+
+fn route_retries(value: &Value) -> RouteRetries {
+    let number = |name: &str| value.get(name).and_then(Value::as_u64).unwrap_or(0);
+    RouteRetries {
+        retries: u32::try_from(number("retries")).unwrap_or(u32::MAX),
+        per_try_timeout_millis: number("per_try_timeout_millis"),
     }
 }
 

@@ -46,7 +46,7 @@ impl Upstream {
     }
 
     fn place(&self) -> Place {
-        Place { failover: self.failover(), route_retries: false, publishes: false }
+        Place { failover: self.failover(), route_retries: None, publishes: false }
     }
 
     fn refuse(&mut self) -> Action {
@@ -109,7 +109,13 @@ impl Upstream {
     }
 }
 
-impl Context for Upstream {}
+impl Context for Upstream {
+    /// Envoy tells the end of an attempt before it chooses where the next one goes.
+    fn on_done(&mut self) -> bool {
+        self.with(Message::Request, Exchange::attempt_lost);
+        true
+    }
+}
 
 impl HttpContext for Upstream {
     fn on_http_request_headers(&mut self, _count: usize, end: bool) -> Action {

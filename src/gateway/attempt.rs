@@ -84,9 +84,6 @@ impl Exchange {
         };
         let mut steps = Steps::default();
         self.set_headers(&next, &mut steps);
-        if let Some(following) = self.plan.front() {
-            steps.push(Step::NextCluster(following.target.provider.cluster.clone()));
-        }
         if next.target.model == self.upstream.body_model {
             self.set_length(self.upstream.body_length, &mut steps);
         } else {
@@ -155,23 +152,41 @@ impl Exchange {
     /// The attempt that is under way has answered. `from_provider` tells the provider's word from the proxy's own.
     /// A key that met a limit rests, and the next attempt uses another key of the same pool if there is one.
     pub fn attempt_answered(&mut self, status: u16, headers: &Headers, from_provider: bool, host: &dyn Host) -> Steps {
-        let mut steps = Steps::default();
-        let Some(attempt) = self.attempts.last_mut() else { return steps };
-        (attempt.status, attempt.from_provider) = (Some(status), from_provider);
-        let (target, Some(key)) = (Rc::clone(&attempt.target), attempt.key) else { return steps };
-        if status != 429 || target.provider.keys.len() < 2 {
-            return steps;
+        if let Some(attempt) = self.attempts.last_mut() {
+            (attempt.status, attempt.from_provider) = (Some(status), from_provider);
         }
+        if status == 429 {
+            self.rest_key(headers, host);
+        }
+        if status < 400 { Steps::default() } else { self.next_cluster() }
+    }
+
+    /// The attempt that is under way ended without an answer.
+    pub fn attempt_lost(&mut self) -> Steps {
+        let unanswered = self.attempts.last().is_some_and(|attempt| attempt.status.is_none());
+        if unanswered { self.next_cluster() } else { Steps::default() }
+    }
+
+    /// Where the proxy's next attempt goes. Said when an attempt has failed and not before: most never do.
+    fn next_cluster(&self) -> Steps {
+        let next = self.plan.front().map(|next| Step::NextCluster(next.target.provider.cluster.clone()));
+        Steps { flow: Flow::Continue, list: next.into_iter().collect() }
+    }
+
+    fn rest_key(&mut self, headers: &Headers, host: &dyn Host) {
+        let Some(attempt) = self.attempts.last() else { return };
+        let (target, Some(key)) = (Rc::clone(&attempt.target), attempt.key) else { return };
         let provider = &target.provider;
+        if provider.keys.len() < 2 {
+            return;
+        }
         if cooldown::rest(host, &provider.name, key, host.now(), retry_after_secs(headers)).is_err() {
             host.log(LogLevel::Warn, &format!("the rest of a key of {} could not be noted", provider.name));
         }
         let of_pool = |other: &Attempt| (other.target.provider.index == provider.index).then_some(other.key).flatten();
         let spent: Vec<usize> = self.attempts.iter().filter_map(of_pool).collect();
         if let Some(key) = self.pick_key(provider, &spent, host) {
-            steps.push(Step::NextCluster(provider.cluster.clone()));
-            self.plan.push_front(Try { target, key: Some(key) });
+            self.plan.push_front(Try { target: Rc::clone(&target), key: Some(key) });
         }
-        steps
     }
 }
