@@ -7,7 +7,7 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use crate::filter::abi::{self, Buffer, Map};
-use crate::filter::envoy::{self, Place};
+use crate::filter::envoy::{self, CLUSTER_HEADER, EXCHANGE_HEADER, Place};
 use crate::filter::host::Proxy;
 use crate::filter::perform::{Message, Performed, perform, send};
 use crate::filter::registry::{self, Shared};
@@ -133,8 +133,16 @@ impl HttpContext for Listener {
         }
         let headers = abi::header_pairs(Map::RequestHeaders).ok().and_then(Headers::from_serialized);
         let Some(headers) = headers else { return self.refuse() };
+        // What names an exchange to the filter of an attempt never comes from a client, on no route.
+        let forged = [EXCHANGE_HEADER, CLUSTER_HEADER].map(|name| headers.get(name).map(|_| name));
         match Exchange::open(&self.gateway, headers, end, &Proxy) {
-            Opening::Foreign => self.settle(Some(Performed::GoesOn)),
+            Opening::Foreign => {
+                let mut forged = forged.into_iter().flatten();
+                if forged.any(|name| abi::remove_header(Map::RequestHeaders, name).is_err()) {
+                    return self.refuse();
+                }
+                self.settle(Some(Performed::GoesOn))
+            }
             Opening::Answered(reply) => {
                 self.request = Request::Answered;
                 send(&reply);

@@ -3,7 +3,7 @@
 //! The rest of its life is in `attempt` (one try at one target), `answer` (what comes back) and `settle` (the books).
 //! It makes no host calls but clock, dice, shared data, metrics and log, so it runs the same in a proxy and in a test.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
 
 use crate::chat::head::{Head, UsageRequest};
@@ -24,6 +24,7 @@ use crate::http::Headers;
 use crate::policy::access::Principal;
 use crate::policy::decide::{Decision, Draw, decide};
 use crate::policy::facts::Facts;
+use crate::policy::resolve::MAX_NAME;
 
 /// One request and its answer.
 pub struct Exchange {
@@ -173,6 +174,11 @@ impl Exchange {
         let Some(model) = head.model.clone() else {
             return Err(GatewayError::new(ErrorCode::InvalidRequest, "`model` is missing").at("model"));
         };
+        // A name that no policy can hold is not worth a place in the books either.
+        if model.len() > MAX_NAME {
+            let message = format!("the name of a model has at most {MAX_NAME} bytes, this one has {}", model.len());
+            return Err(GatewayError::new(ErrorCode::UnknownModel, message).at("model"));
+        }
         self.request = Request {
             model: Some(model),
             stream: head.stream,
@@ -212,12 +218,11 @@ impl Exchange {
             return Err(GatewayError::new(ErrorCode::NoEligibleTarget, "no target is left to try"));
         };
         let mut steps = Steps::default();
-        let mut withheld: Vec<String> = Vec::new();
+        let mut withheld: HashSet<&str> = HashSet::new();
         for (name, _) in self.headers.iter() {
             let Ok(name) = std::str::from_utf8(name) else { continue };
             let overruled = self.plan.iter().any(|one| one.target.provider.headers.iter().any(|(set, _)| set == name));
-            if (overruled || is_withheld(name)) && !withheld.iter().any(|seen| seen == name) {
-                withheld.push(name.to_owned());
+            if (overruled || is_withheld(name)) && withheld.insert(name) {
                 steps.remove(name.to_owned());
             }
         }

@@ -388,6 +388,25 @@ impl Gate {
         self.root
     }
 
+    /// Makes another plugin the listener's.
+    pub fn set_root(&mut self, root: u32) {
+        self.root = root;
+    }
+
+    /// The host's log was emptied.
+    pub fn forget_log(&mut self) {
+        self.last_audit = 0;
+    }
+
+    /// The listener's filter alone sees the request; nothing is sent.
+    pub fn listener_alone(&mut self, ask: &Ask) {
+        let headers = Rc::new(RefCell::new(ask.headers.clone()));
+        let view = host::Stream { request_headers: headers, ..host::Stream::default() };
+        let context = self.context(self.root, view);
+        request(context, &ask.chunks, ask.end, ask.limit);
+        self.close(context, false, &mut Outcome::default());
+    }
+
     pub fn attempt_root(&self, cluster: &str) -> Option<u32> {
         self.attempts.get(if self.failover == Failover::Loop { "" } else { cluster }).copied()
     }

@@ -4,9 +4,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod chunk;
+mod configure;
 mod failover;
 mod gate;
 mod host;
+mod hostile;
+mod memory;
 mod order;
 mod pass;
 mod status;
