@@ -124,10 +124,10 @@ def require_free(port, variable):
 
 
 class Provider:
-    """A provider of the policy that is on 127.0.0.1: its name, its port, and the key it must be called with."""
+    """A provider of the policy that is on 127.0.0.1: its name, its port, and the keys it may be called with."""
 
-    def __init__(self, name, port, key):
-        self.name, self.port, self.key = name, port, key
+    def __init__(self, name, port, keys):
+        self.name, self.port, self.keys = name, port, keys
 
     def strike(self, fault):
         """Makes its mock do something wrong once."""
@@ -145,20 +145,24 @@ def read_policy():
     if not POLICY.exists():
         fail(f"there is no policy at {POLICY}; name one: WEIR_POLICY=FILE {TARGET}")
     text = POLICY.read_text()
-    for variable in re.findall(r"\$\{(\w+)\}", text):
-        os.environ.setdefault(variable, f"demo-{variable.lower()}")
     providers = []
     for name, block in re.findall(r"^  ([\w.-]+):(.*(?:\n(?:    .*| *#.*|))*)", text, re.MULTILINE):
-        local = re.search(r"https?://127\.0\.0\.1:(\d+)", block)
+        variables = re.findall(r"\$\{(\w+)\}", block)
+        local = re.search(r"http://127\.0\.0\.1:(\d+)", block)
         if local is None:
+            for variable in variables:
+                if variable not in os.environ:
+                    fail(f"{POLICY} reads the key of {name} from {variable}, which is not set")
             continue
+        # A real key that happens to be in the environment has no business with a mock.
+        keys = [f"demo-{variable.lower()}" for variable in variables]
+        os.environ.update(zip(variables, keys))
         port = int(local[1])
         if not is_free(port):
             port = free_port()
             print(f"note: port {local[1]} of the policy is taken; this run uses {port}", file=sys.stderr)
             text = re.sub(rf"(//127\.0\.0\.1):{local[1]}\b", rf"\1:{port}", text)
-        key = re.search(r"\$\{(\w+)\}", block)
-        providers.append(Provider(name, port, os.environ[key[1]] if key else None))
+        providers.append(Provider(name, port, keys))
     if not providers:
         fail(f"{POLICY} has no provider on 127.0.0.1, so a mock would answer nobody")
     return text, providers
@@ -304,13 +308,16 @@ def render(text):
 
 
 def stay(processes):
-    print(f"""
+    if POLICY.resolve() == QUICK_START:
+        print(f"""
 It is up. Ask it yourself, from another terminal:
 
   curl localhost:{PORT}/v1/chat/completions -H 'authorization: Bearer {KEY}' -H 'content-type: application/json' \\
     -d '{{"model": "fast", "messages": [{{"role": "user", "content": "Name a river."}}]}}'
-
-Metrics: curl -s localhost:{ADMIN_PORT}/stats/prometheus | grep -E '^(weir|gen_ai)_'
+""")
+    else:
+        print(f"\nIt is up: localhost:{PORT}/v1/chat/completions takes your own requests.")
+    print(f"""Metrics: curl -s localhost:{ADMIN_PORT}/stats/prometheus | grep -E '^(weir|gen_ai)_'
 Ctrl-C ends it.""")
     while processes.dead() is None:
         time.sleep(0.5)
@@ -331,12 +338,14 @@ def main(stays):
         for provider in providers:
             command = [WEIR, "mock", "--listen", f"{provider.name}@127.0.0.1:{provider.port}"]
             # A mock refuses every key but its own provider's: one that met another's would answer 401.
-            command += ["--require-key", provider.key] if provider.key else []
+            for key in provider.keys:
+                command += ["--require-key", key]
             processes.start_listening(f"mock-{provider.name}", command, provider.port)
         command = [ENVOY, "-c", config, "--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"]
         log = processes.start_listening("envoy", [*command, "--component-log-level", "wasm:info"], PORT)
         names = ", ".join(f"{provider.name} {provider.port}" for provider in providers)
-        print(f"Envoy with Weir listens on 127.0.0.1:{PORT}; mock providers: {names}; logs: {os.path.relpath(WORK, ROOT)}")
+        logs = WORK.relative_to(ROOT) if ROOT in WORK.parents else WORK
+        print(f"Envoy with Weir listens on 127.0.0.1:{PORT}; mock providers: {names}; logs: {logs}")
         if POLICY.resolve() == QUICK_START:
             passed = [show(number, sample, providers, log) for number, sample in enumerate(SAMPLES, 1)]
             print(f"\n{sum(passed)} of {len(passed)} samples did what they should")
