@@ -45,8 +45,23 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
         let rows: Vec<_> = findings.iter().map(Finding::json).collect();
         println!("{:#}", serde_json::json!({"ok": errors == 0, "findings": rows}));
     } else {
-        findings.iter().for_each(|finding| println!("{finding}"));
+        print_grouped(&findings);
         println!("{}: {errors} errors, {} warnings", args.configuration, findings.len() - errors);
     }
     Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Prints each finding once, with every place it was made at: a route that YAML repeats by an alias is mended once.
+fn print_grouped(findings: &[Finding]) {
+    let is_same = |one: &Finding, other: &Finding| one.what == other.what && one.mend == other.mend;
+    for (index, finding) in findings.iter().enumerate() {
+        if findings.iter().take(index).any(|earlier| is_same(earlier, finding)) {
+            continue;
+        }
+        println!("{}: {}", finding.severity, finding.path);
+        for other in findings.iter().skip(index + 1).filter(|other| is_same(finding, other)) {
+            println!("  also at {}", other.path);
+        }
+        println!("  {}\n  mend: {}", finding.what, finding.mend);
+    }
 }

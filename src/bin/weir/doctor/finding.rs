@@ -52,8 +52,8 @@ impl Severity {
     }
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for Severity {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}: {}\n  {}\n  mend: {}", self.severity.name(), self.path, self.what, self.mend)
+        out.write_str(self.name())
     }
 }
