@@ -36,7 +36,7 @@ fn told(output: &Output) -> String {
 }
 
 fn rendered(design: &str) -> Value {
-    let output = weir(&["render", "envoy", "-", "--failover", design], POLICY.as_bytes());
+    let output = weir(&["render", "envoy", "-", "--access-log", "--failover", design], POLICY.as_bytes());
     assert!(output.status.success(), "{}", told(&output));
     serde_yaml_ng::from_slice(&output.stdout).unwrap()
 }

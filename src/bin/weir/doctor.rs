@@ -32,8 +32,7 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
     } else if args.configuration.starts_with("https://") {
         return Err("Envoy's admin page speaks plain http; write http://HOST:PORT".to_owned());
     } else {
-        let text =
-            std::fs::read_to_string(&args.configuration).map_err(|error| format!("{}: {error}", args.configuration))?;
+        let text = std::fs::read_to_string(&args.configuration).map_err(|error| unread(&args.configuration, &error))?;
         let mut yaml: serde_yaml_ng::Value =
             serde_yaml_ng::from_str(&text).map_err(|error| format!("{}: {error}", args.configuration))?;
         yaml.apply_merge().map_err(|error| format!("{}: {error}", args.configuration))?;
@@ -49,6 +48,15 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
         println!("{}: {errors} errors, {} warnings", args.configuration, findings.len() - errors);
     }
     Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Why there is no text, and what was meant if it looks like the address of an admin page.
+fn unread(name: &str, error: &std::io::Error) -> String {
+    let port = name.rsplit_once(':').map(|(_, port)| port.trim_end_matches('/'));
+    match port.is_some_and(|port| port.parse::<u16>().is_ok()) {
+        true => format!("{name}: {error}; for a running Envoy write http://{name}"),
+        false => format!("{name}: {error}"),
+    }
 }
 
 /// Prints each finding once, with every place it was made at: a route that YAML repeats by an alias is mended once.
