@@ -11,7 +11,8 @@ use crate::filter::envoy::{self, CLUSTER_HEADER, EXCHANGE_HEADER, Failover, Plac
 use crate::filter::host::Proxy;
 use crate::filter::perform::{Message, Performed, perform, send};
 use crate::filter::registry::{self, Shared};
-use crate::gateway::exchange::unavailable;
+use crate::gateway::exchange::{Exchange, unavailable};
+use crate::gateway::step::Steps;
 use crate::http::Headers;
 
 /// One attempt.
@@ -96,6 +97,14 @@ impl Upstream {
         self.settle(performed)
     }
 
+    /// Tells the exchange how the attempt ended.
+    fn tell(&self, ending: impl FnOnce(&mut Exchange) -> Steps) {
+        let exchange = self.exchange.as_ref().and_then(|exchange| exchange.try_borrow_mut().ok());
+        if let Some(steps) = exchange.map(|mut exchange| ending(&mut exchange)) {
+            perform(steps, Message::Response, self.place(), &self.id);
+        }
+    }
+
     /// A further part of the request; `complete` says that it is the last.
     fn more(&mut self, complete: bool) -> Action {
         match self.request {
@@ -112,7 +121,7 @@ impl Upstream {
 impl Context for Upstream {
     /// Envoy tells the end of an attempt before it chooses where the next one goes.
     fn on_done(&mut self) -> bool {
-        self.with(Message::Request, Exchange::attempt_lost);
+        self.tell(Exchange::attempt_lost);
         true
     }
 }
@@ -145,10 +154,14 @@ impl HttpContext for Upstream {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, _end: bool) -> Action {
-        // The answer to what was refused here is nobody's word on the target.
-        let (Some(exchange), Request::Held | Request::Gone) = (&self.exchange, self.request) else {
+        if self.exchange.is_none() {
             return Action::Continue;
-        };
+        }
+        if self.request == Request::Refused {
+            // The answer to what was refused here is nobody's word on the target.
+            self.tell(Exchange::attempt_lost);
+            return Action::Continue;
+        }
         let status = abi::header(Map::ResponseHeaders, ":status").unwrap_or_default();
         let status = std::str::from_utf8(&status).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
         // The other headers matter to a key that met a limit, and only then are they worth a crossing.
@@ -156,10 +169,7 @@ impl HttpContext for Upstream {
         let headers = headers.and_then(Headers::from_serialized).unwrap_or_default();
         // In a cluster every answer is the provider's; the internal listener makes some up itself.
         let made_up = self.failover() == Failover::Loop && status >= 400 && envoy::answer_is_the_proxys_own();
-        let Ok(mut exchange) = exchange.try_borrow_mut() else { return Action::Continue };
-        let steps = exchange.attempt_answered(status, &headers, !made_up, &Proxy);
-        drop(exchange);
-        perform(steps, Message::Response, self.place(), &self.id);
+        self.tell(|exchange| exchange.attempt_answered(status, &headers, !made_up, &Proxy));
         Action::Continue
     }
 }
