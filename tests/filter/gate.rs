@@ -303,6 +303,8 @@ enum Passage {
 /// The proxy: one VM on the test's thread.
 pub struct Gate {
     failover: Failover,
+    /// Further members of the listener's configuration.
+    extra: Value,
     /// The listener's root.
     root: u32,
     roots: Vec<u32>,
@@ -323,13 +325,25 @@ impl Gate {
         vm::watch();
         host(|host| *host = host::Host::default());
         weir::filter::root::start();
-        Self { failover: Failover::Refresh, root: 0, roots: Vec::new(), attempts: BTreeMap::new(), last_audit: 0 }
+        Self {
+            failover: Failover::Refresh,
+            extra: json!({}),
+            root: 0,
+            roots: Vec::new(),
+            attempts: BTreeMap::new(),
+            last_audit: 0,
+        }
     }
 
     /// A VM with a listener and the filters of its attempts.
     pub fn open(failover: Failover, policy: &Value) -> Self {
+        Self::open_with(failover, policy, json!({}))
+    }
+
+    /// The same with further members of the listener's configuration.
+    pub fn open_with(failover: Failover, policy: &Value, extra: Value) -> Self {
         let mut gate = Self::bare();
-        gate.failover = failover;
+        (gate.failover, gate.extra) = (failover, extra);
         assert!(gate.listener(policy), "{:?}", host(|host| host.log.clone()));
         gate.upstreams(policy);
         gate
@@ -338,8 +352,9 @@ impl Gate {
     /// Configures the listener's plugin; whether it was taken.
     pub fn listener(&mut self, policy: &Value) -> bool {
         let failover = if self.failover == Failover::Loop { "loop" } else { "refresh" };
-        let text = json!({"role": "listener", "failover": failover, "policy": policy}).to_string();
-        let (root, taken) = self.plugin(text.as_bytes());
+        let mut text = json!({"role": "listener", "failover": failover, "policy": policy});
+        text.as_object_mut().unwrap().extend(self.extra.as_object().unwrap().clone());
+        let (root, taken) = self.plugin(text.to_string().as_bytes());
         self.root = root;
         taken
     }
@@ -481,9 +496,14 @@ impl Gate {
     ) -> (Response, &'static str) {
         let (retry_on, statuses, mut retries) = stream(context, |stream| {
             let mut headers = stream.request_headers.borrow_mut();
-            let retry_on = value(&headers, "x-envoy-retry-on").unwrap_or_default();
-            let statuses = value(&headers, "x-envoy-retriable-status-codes").unwrap_or_default();
-            let retries = value(&headers, "x-envoy-max-retries").map_or(1, |text| text.parse::<u32>().unwrap());
+            let header = |name: &str| value(&headers, name).unwrap_or_default();
+            // A request's conditions are added to those of the route; its number of tries overrules the route's.
+            let route = self.extra.get("route_retries").map(|route| route["retries"].as_u64().unwrap());
+            let (conditions, codes) =
+                if route.is_some() { (",5xx,reset,connect-failure,retriable-status-codes", ",429") } else { ("", "") };
+            let retry_on = header("x-envoy-retry-on") + conditions;
+            let statuses = header("x-envoy-retriable-status-codes") + codes;
+            let retries = header("x-envoy-max-retries").parse::<u64>().ok().or(route).unwrap_or(1);
             headers.retain(|(name, _)| !name.starts_with(b"x-envoy-"));
             (retry_on, statuses, retries)
         });
