@@ -84,7 +84,7 @@ fn exchange(gateway: &Rc<Gateway>, body: &[u8], answer: &[u8]) {
         ("content-length", "600"),
         ("date", "now"),
     ]);
-    black_box(exchange.attempt_answered(200, &headers, true, &Nothing));
+    black_box(exchange.attempt_answered(1, 200, &headers, true, &Nothing));
     black_box(exchange.response_headers(&headers, false, false, &Nothing));
     black_box(exchange.response_body(answer, true, &Nothing));
 }

@@ -21,6 +21,8 @@ pub struct Upstream {
     provider: Option<Rc<str>>,
     exchange: Option<Shared>,
     id: String,
+    /// Which attempt of the exchange this is, the first being 1.
+    number: usize,
     request: Request,
 }
 
@@ -39,7 +41,7 @@ enum Request {
 
 impl Upstream {
     pub fn new(provider: Option<Rc<str>>) -> Self {
-        Self { provider, exchange: None, id: String::new(), request: Request::Unseen }
+        Self { provider, exchange: None, id: String::new(), number: 0, request: Request::Unseen }
     }
 
     fn failover(&self) -> Failover {
@@ -75,6 +77,7 @@ impl Upstream {
         let Ok(mut borrowed) = exchange.try_borrow_mut() else { return self.refuse() };
         let begun = borrowed.begin_attempt(self.provider.as_deref());
         let cluster = borrowed.attempt_cluster().map(str::to_owned);
+        self.number = borrowed.attempt_number();
         drop(borrowed);
         let (Ok(steps), Some(cluster)) = (begun, cluster) else { return self.refuse() };
         self.exchange = Some(exchange);
@@ -91,6 +94,8 @@ impl Upstream {
     fn body_complete(&mut self) -> Action {
         let Ok(body) = abi::whole_buffer(Buffer::RequestBody) else { return self.refuse() };
         let exchange = self.exchange.as_ref().and_then(|exchange| exchange.try_borrow_mut().ok());
+        // Once another attempt has begun, the target is no longer this one's.
+        let exchange = exchange.filter(|exchange| exchange.attempt_number() == self.number);
         let steps = exchange.and_then(|mut exchange| exchange.attempt_body(&body).ok());
         let Some(steps) = steps else { return self.refuse() };
         let performed = perform(steps, Message::Request, self.place(), &self.id);
@@ -121,7 +126,9 @@ impl Upstream {
 impl Context for Upstream {
     /// Envoy tells the end of an attempt before it chooses where the next one goes.
     fn on_done(&mut self) -> bool {
-        self.tell(Exchange::attempt_lost);
+        let number = self.number;
+        self.tell(|exchange| exchange.attempt_lost(number));
+        self.exchange = None;
         true
     }
 }
@@ -159,7 +166,8 @@ impl HttpContext for Upstream {
         }
         if self.request == Request::Refused {
             // The answer to what was refused here is nobody's word on the target.
-            self.tell(Exchange::attempt_lost);
+            let number = self.number;
+            self.tell(|exchange| exchange.attempt_lost(number));
             return Action::Continue;
         }
         let status = abi::header(Map::ResponseHeaders, ":status").unwrap_or_default();
@@ -169,7 +177,8 @@ impl HttpContext for Upstream {
         let headers = headers.and_then(Headers::from_serialized).unwrap_or_default();
         // In a cluster every answer is the provider's; the internal listener makes some up itself.
         let made_up = self.failover() == Failover::Loop && status >= 400 && envoy::answer_is_the_proxys_own();
-        self.tell(|exchange| exchange.attempt_answered(status, &headers, !made_up, &Proxy));
+        let number = self.number;
+        self.tell(|exchange| exchange.attempt_answered(number, status, &headers, !made_up, &Proxy));
         Action::Continue
     }
 }

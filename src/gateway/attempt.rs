@@ -149,21 +149,34 @@ impl Exchange {
         Ok(steps)
     }
 
-    /// The attempt that is under way has answered. `from_provider` tells the provider's word from the proxy's own.
+    /// Which attempt is under way, the first being 1; 0 before it.
+    pub fn attempt_number(&self) -> usize {
+        self.attempts.len()
+    }
+
+    /// The attempt of that number has answered; one that is no longer under way is not heard. `from_provider` tells the provider's word from the proxy's own.
     /// A key that met a limit rests, and the next attempt uses another key of the same pool if there is one.
-    pub fn attempt_answered(&mut self, status: u16, headers: &Headers, from_provider: bool, host: &dyn Host) -> Steps {
-        if let Some(attempt) = self.attempts.last_mut() {
-            (attempt.status, attempt.from_provider) = (Some(status), from_provider);
-        }
+    pub fn attempt_answered(
+        &mut self,
+        number: usize,
+        status: u16,
+        headers: &Headers,
+        from_provider: bool,
+        host: &dyn Host,
+    ) -> Steps {
+        let under_way = number == self.attempt_number();
+        let Some(attempt) = self.attempts.last_mut().filter(|_| under_way) else { return Steps::default() };
+        (attempt.status, attempt.from_provider) = (Some(status), from_provider);
         if status == 429 {
             self.rest_key(headers, host);
         }
         if status < 400 { Steps::default() } else { self.next_cluster() }
     }
 
-    /// The attempt that is under way ended without an answer.
-    pub fn attempt_lost(&mut self) -> Steps {
-        let unanswered = self.attempts.last().is_some_and(|attempt| attempt.status.is_none());
+    /// The attempt of that number is over. If it never answered, the next one goes elsewhere.
+    pub fn attempt_lost(&mut self, number: usize) -> Steps {
+        let under_way = number == self.attempt_number();
+        let unanswered = under_way && self.attempts.last().is_some_and(|attempt| attempt.status.is_none());
         if unanswered { self.next_cluster() } else { Steps::default() }
     }
 
