@@ -195,3 +195,22 @@ fn an_attempt_that_nobody_decided_is_refused() {
     let ask = Ask { end: End::Last, ..Ask::chat("smart", false) };
     assert_eq!(gate.ask(&ask, &mut |_| Answer::Reset).seen.len(), 2);
 }
+
+#[test]
+fn an_end_that_is_told_late_changes_no_later_attempt() {
+    for failover in BOTH {
+        for (policy, model) in [(two_providers(), "smart"), (key_pool(), "any")] {
+            for (name, failure) in failures() {
+                let mut gate = Gate::open(failover, &policy);
+                let ask = Ask { late_end: true, ..Ask::chat(model, true) };
+                let outcome = second_answers(&mut gate, &ask, &failure, &Response::sse(&stream_with_usage()));
+                assert_eq!(outcome.audits.len(), 1);
+                let next_is_known = failover == Failover::Loop || matches!(failure, Answer::Reply(_));
+                if next_is_known && model == "smart" {
+                    assert_eq!(outcome.status, Some(200), "{failover:?} {model} {name}");
+                    assert_eq!(outcome.audit()["output"], 5);
+                }
+            }
+        }
+    }
+}

@@ -209,6 +209,8 @@ pub struct Ask {
     pub limit: usize,
     /// The size of the pieces in which a body is replayed to an attempt.
     pub replay: usize,
+    /// The end of an attempt is told when the next one is over.
+    pub late_end: bool,
     /// The client goes away before that many pieces of the answer; 0 is before its headers.
     pub leaves_before: Option<usize>,
 }
@@ -236,7 +238,15 @@ impl Ask {
             ("x-request-id", "42"),
         ]);
         let chunks = vec![body.to_vec()];
-        Self { headers, chunks, end: End::Last, limit: 1 << 20, replay: usize::MAX, leaves_before: None }
+        Self {
+            headers,
+            chunks,
+            end: End::Last,
+            limit: 1 << 20,
+            replay: usize::MAX,
+            late_end: false,
+            leaves_before: None,
+        }
     }
 
     pub fn without(mut self, name: &str) -> Self {
@@ -310,6 +320,8 @@ pub struct Gate {
     roots: Vec<u32>,
     /// The root of each cluster's filter, or of the internal listener under "".
     attempts: BTreeMap<String, u32>,
+    /// An attempt that is over and has not been told so.
+    ended: Option<u32>,
     last_audit: usize,
 }
 
@@ -331,6 +343,7 @@ impl Gate {
             root: 0,
             roots: Vec::new(),
             attempts: BTreeMap::new(),
+            ended: None,
             last_audit: 0,
         }
     }
@@ -590,13 +603,22 @@ impl Gate {
             }
             silent => silent,
         };
-        if inner {
+        let before = self.ended.replace(context);
+        self.end_attempt(if ask.late_end { before } else { Some(context) });
+        if !ask.late_end {
+            self.ended = None;
+        }
+        answer
+    }
+
+    fn end_attempt(&self, context: Option<u32>) {
+        let Some(context) = context else { return };
+        if self.failover == Failover::Loop {
             call(context, Callback::Log);
         }
         call(context, Callback::Done);
         vm::delete(context);
         host(|host| host.streams.remove(&context));
-        answer
     }
 
     /// The answer on its way to the client.
@@ -643,6 +665,8 @@ impl Gate {
                 stream.properties.insert("response\0flags".to_owned(), 0x4000_u64.to_le_bytes().to_vec());
             });
         }
+        let attempt = self.ended.take();
+        self.end_attempt(attempt);
         call(context, Callback::Log);
         call(context, Callback::Done);
         vm::delete(context);
