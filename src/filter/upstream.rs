@@ -127,7 +127,7 @@ impl Context for Upstream {
     /// Envoy tells the end of an attempt before it chooses where the next one goes.
     fn on_done(&mut self) -> bool {
         let number = self.number;
-        self.tell(|exchange| exchange.attempt_lost(number));
+        self.tell(|exchange| exchange.attempt_lost(number, &Proxy));
         self.exchange = None;
         true
     }
@@ -167,7 +167,7 @@ impl HttpContext for Upstream {
         if self.request == Request::Refused {
             // The answer to what was refused here is nobody's word on the target.
             let number = self.number;
-            self.tell(|exchange| exchange.attempt_lost(number));
+            self.tell(|exchange| exchange.attempt_lost(number, &Proxy));
             return Action::Continue;
         }
         let status = abi::header(Map::ResponseHeaders, ":status").unwrap_or_default();

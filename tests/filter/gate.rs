@@ -106,7 +106,7 @@ impl Seen {
         let (authority, path, keys, models): (_, _, &[&str], &[&str]) = match self.cluster.as_str() {
             "alpha" => ("alpha.example", "/v1", &[ALPHA_KEY], &["big-a"]),
             "beta" => ("beta.example:8080", "/openai/v1", &[BETA_KEY], &["bigger-model-b"]),
-            "pool" => ("pool.example", "/v1", &POOL_KEYS, &["any"]),
+            "pool" => ("pool.example", "/v1", &POOL_KEYS, &["any", "other", "third", "fourth"]),
             other => panic!("\"{other}\" is no cluster: {self:?}"),
         };
         assert_eq!(self.header(":authority").as_deref(), Some(authority), "{self:?}");
@@ -118,9 +118,12 @@ impl Seen {
         if let Some(length) = self.header("content-length") {
             assert_eq!(length, self.body.len().to_string(), "{self:?}");
         }
-        let organization = (self.cluster == "alpha").then_some(HEADER_SECRET.to_owned());
-        let organization = organization.or((self.cluster == "pool").then(|| "the-clients-own".to_owned()));
-        assert_eq!(self.header("openai-organization"), organization, "{self:?}");
+        let organization = self.header("openai-organization");
+        match self.cluster.as_str() {
+            "alpha" => assert_eq!(organization.as_deref(), Some(HEADER_SECRET), "{self:?}"),
+            "beta" => assert_eq!(organization, None, "{self:?}"),
+            _ => assert_ne!(organization.as_deref(), Some(HEADER_SECRET), "{self:?}"),
+        }
         assert_eq!(self.header("x-beta-flag").as_deref(), (self.cluster == "beta").then_some("on"), "{self:?}");
         for secret in [ALPHA_KEY, BETA_KEY, CLIENT_KEY].iter().chain(&POOL_KEYS).filter(|secret| **secret != key) {
             let told = self.headers.iter().any(|(_, value)| String::from_utf8_lossy(value).contains(secret));
