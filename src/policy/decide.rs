@@ -58,11 +58,26 @@ pub fn default_fallback() -> Fallback {
     }
 }
 
-/// Decides a request.
+impl Decision {
+    /// What the client is told when nothing is eligible: `model_not_allowed` when permissions alone are in the way,
+    /// `no_eligible_target` otherwise, with every reason. `model` is the name that the client used.
+    pub fn refusal(&self, model: &str) -> Option<GatewayError> {
+        if !self.ranked.is_empty() {
+            return None;
+        }
+        let permission = self.rejected.iter().all(|rejection| rejection.reason.is_permission());
+        let code = if permission { ErrorCode::ModelNotAllowed } else { ErrorCode::NoEligibleTarget };
+        let reasons: Vec<String> =
+            self.rejected.iter().map(|rejection| format!("{}: {}", rejection.target, rejection.reason)).collect();
+        let message = format!("no target may serve model \"{model}\": {}", reasons.join("; "));
+        Some(GatewayError::new(code, message).at("model"))
+    }
+}
+
+/// Decides a request. The decision may hold no eligible target (see `Decision::refusal`).
 ///
 /// # Errors
-/// `unknown_model` when nothing answers to the name, `model_not_allowed` when permissions alone are in the way,
-/// `no_eligible_target` with every reason otherwise.
+/// `unknown_model` when nothing answers to the name.
 pub fn decide(rules: &Rules, facts: &Facts<'_>, principal: &Principal, draw: Draw) -> Result<Decision, GatewayError> {
     let route = route::find(&rules.routes, facts, principal);
     let none = Require::default();
@@ -92,9 +107,6 @@ pub fn decide(rules: &Rules, facts: &Facts<'_>, principal: &Principal, draw: Dra
             None => decision.ranked.push(target),
         }
     }
-    if decision.ranked.is_empty() {
-        return Err(nothing_left(facts, &decision));
-    }
     rank(&mut decision.ranked, prefer, facts, draw.now, draw.dice);
     Ok(decision)
 }
@@ -108,13 +120,4 @@ fn natural_preference(model: &str, targets: &[Rc<Target>], written: Option<Prefe
         Some(prefer) => prefer,
         None => Prefer::Ordered,
     }
-}
-
-fn nothing_left(facts: &Facts<'_>, decision: &Decision) -> GatewayError {
-    let permission = decision.rejected.iter().all(|rejection| rejection.reason.is_permission());
-    let code = if permission { ErrorCode::ModelNotAllowed } else { ErrorCode::NoEligibleTarget };
-    let reasons: Vec<String> =
-        decision.rejected.iter().map(|rejection| format!("{}: {}", rejection.target, rejection.reason)).collect();
-    let message = format!("no target may serve model \"{}\": {}", facts.model, reasons.join("; "));
-    GatewayError::new(code, message).at("model")
 }

@@ -108,6 +108,7 @@ pub fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn rows(problems: &[Problem]) -> Vec<Value> {
+/// Problems as JSON.
+pub fn rows(problems: &[Problem]) -> Vec<Value> {
     problems.iter().map(|problem| json!({"path": problem.path, "message": problem.message})).collect()
 }
