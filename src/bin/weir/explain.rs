@@ -6,10 +6,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use weir::config::date::parse_seconds;
 use weir::gateway::ability::Abilities;
 use weir::gateway::compile::Gateway;
 use weir::gateway::exchange::{Exchange, Opening};
@@ -17,7 +15,7 @@ use weir::gateway::step::{Flow, Reply};
 use weir::host::Timestamp;
 use weir::http::Headers;
 
-use crate::{check, policy_file};
+use crate::{check, moment, policy_file};
 
 use disguise::{STAND_IN, disguise};
 use stage::{Message, Sent, Still};
@@ -50,7 +48,7 @@ pub struct Args {
     #[arg(long = "header", value_name = "NAME:VALUE", value_parser = header)]
     headers: Vec<(String, String)>,
     /// The time of the request, as `2027-06-30T12:00:00Z`, `2027-06-30` or seconds since 1970; now when absent.
-    #[arg(long, value_parser = moment)]
+    #[arg(long, value_parser = moment::parse)]
     now: Option<Timestamp>,
     /// The random bits of the decision, in hexadecimal, as `draw` in an audit line; drawn when absent.
     #[arg(long, value_name = "HEX", value_parser = dice)]
@@ -127,7 +125,7 @@ fn compile(written: &Value) -> Result<Gateway, Vec<weir::config::problem::Proble
 }
 
 fn explain(args: &Args, gateway: &Rc<Gateway>, body: Vec<u8>) -> Result<Told, String> {
-    let host = Still { now: args.now.map_or_else(clock, Ok)?, dice: args.dice.map_or_else(throw, Ok)? };
+    let host = Still { now: args.now.map_or_else(moment::clock, Ok)?, dice: args.dice.map_or_else(throw, Ok)? };
     let mut message = Message::new(request_headers(args, body.len()), body.clone());
     let told = |decision: Value, end: End| Told {
         method: "POST",
@@ -218,20 +216,8 @@ fn header(text: &str) -> Result<(String, String), String> {
     Ok((name, value.trim().to_owned()))
 }
 
-fn moment(text: &str) -> Result<Timestamp, String> {
-    let seconds = text.parse().ok().or_else(|| parse_seconds(text));
-    seconds
-        .map(Timestamp::from_secs)
-        .ok_or_else(|| "write it as 2027-06-30T12:00:00Z or as seconds since 1970".to_owned())
-}
-
 fn dice(text: &str) -> Result<u64, String> {
     u64::from_str_radix(text.trim_start_matches("0x"), 16).map_err(|_| "write up to 16 hexadecimal digits".to_owned())
-}
-
-fn clock() -> Result<Timestamp, String> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|_| "the clock is before 1970; give --now")?;
-    Ok(Timestamp::from_nanos(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)))
 }
 
 fn throw() -> Result<u64, String> {
