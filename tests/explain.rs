@@ -225,11 +225,9 @@ fn every_rule_says_why_a_target_is_out() {
 #[test]
 fn a_refusal_is_the_filters_with_its_code() {
     let only_tools = r#"{"model":"small","messages":[],"tools":[{"type":"function","function":{"name":"f"}}]}"#;
-    let later: &[&str] = &["--key", KEY, "--now", "2027-06-30"];
-    let cases: [(&[&str], &str, u64, &str); 8] = [
+    let cases: [(&[&str], &str, u64, &str); 7] = [
         (&[], "{}", 401, "unauthenticated"),
         (&["--key", "wrong"], "{}", 401, "unauthenticated"),
-        (later, "{}", 401, "unauthenticated"),
         (&["--as", "growth-web"], "{\"model\":", 400, "invalid_request"),
         (&["--as", "growth-web"], &chat("bare"), 403, "model_not_allowed"),
         (&["--as", "growth-web"], &chat("nobody"), 404, "unknown_model"),
@@ -237,8 +235,7 @@ fn a_refusal_is_the_filters_with_its_code() {
         (&["--as", "growth-web"], only_tools, 422, "no_eligible_target"),
     ];
     for (arguments, body, status, code) in cases {
-        // The last `--now` would be one too many.
-        let document = if arguments.contains(&"--now") { expired(body) } else { document("refused", arguments, body) };
+        let document = document("refused", arguments, body);
         let refusal = &document["refusal"];
         assert_eq!((&refusal["status"], &refusal["code"]), (&json!(status), &json!(code)), "{document:#}");
         assert!(!refusal["message"].as_str().unwrap().is_empty());
@@ -254,19 +251,21 @@ fn a_refusal_is_the_filters_with_its_code() {
     );
 }
 
-/// What the holder of `growth-web` hears on the day after the key's last.
-fn expired(body: &str) -> Value {
+#[test]
+fn a_key_past_its_day_is_refused_also_for_its_holder() {
     let policy = policy_file("expired");
     let request = policy.with_extension("json");
-    std::fs::write(&request, body).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_weir"))
-        .arg("explain")
-        .args([&policy, &request])
-        .args(["--as", "growth-web", "--now", "1814313600", "--json"])
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    serde_json::from_slice(&output.stdout).unwrap()
+    std::fs::write(&request, chat("big")).unwrap();
+    for (now, status) in [("2027-06-29T23:59:59Z", 0), ("2027-06-30", 1), ("1814313600", 1)] {
+        let output = Command::new(env!("CARGO_BIN_EXE_weir"))
+            .arg("explain")
+            .args([&policy, &request])
+            .args(["--as", "growth-web", "--now", now])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(status), "{now}");
+        assert_eq!(text(&output).contains("the key has expired"), status == 1, "{}", text(&output));
+    }
 }
 
 #[test]

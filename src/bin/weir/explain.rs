@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use weir::gateway::ability::Abilities;
 use weir::gateway::compile::Gateway;
 use weir::gateway::exchange::{Exchange, Opening};
-use weir::gateway::step::{Flow, Reply};
+use weir::gateway::step::Flow;
 use weir::host::Timestamp;
 use weir::http::Headers;
 
@@ -19,11 +19,13 @@ use crate::{check, moment, policy_file};
 
 use disguise::{STAND_IN, disguise};
 use stage::{Message, Sent, Still};
+use told::{End, Told};
 
 mod change;
 mod disguise;
 mod show;
 mod stage;
+mod told;
 
 /// The most bytes a request may have; a proxy that takes more is not known.
 const MOST_BYTES: u64 = 256 * 1024 * 1024;
@@ -56,27 +58,6 @@ pub struct Args {
     /// One JSON document on standard output.
     #[arg(long)]
     json: bool,
-}
-
-/// What became of the request.
-pub enum End {
-    /// The path is none of Weir's.
-    Untouched,
-    /// Weir answers: an error, or what it serves itself.
-    Answered(Reply),
-    /// It goes out, and so do the further attempts, each if the one before fails.
-    Sent(Vec<Sent>),
-}
-
-/// Everything that is told.
-pub struct Told {
-    pub method: &'static str,
-    pub path: String,
-    pub bytes: usize,
-    pub now: Timestamp,
-    /// `Exchange::explained`; null where there was no exchange.
-    pub decision: Value,
-    pub end: End,
 }
 
 /// Runs the command.

@@ -16,7 +16,15 @@ const NOTICE_SECS: u64 = 90 * 86_400;
 /// Everything, providers first.
 pub fn findings(rules: &Rules, now: Timestamp) -> Vec<Problem> {
     let mut findings = Vec::new();
-    for provider in rules.providers.iter().filter(|provider| !catalog::has_provider(&provider.catalogue)) {
+    let targets = targets(rules);
+    let is_described = |index: usize| {
+        let mut own = targets.iter().filter(|(_, target)| target.provider.index == index).peekable();
+        own.peek().is_some() && own.all(|(_, target)| target.prices.is_some())
+    };
+    for provider in &rules.providers {
+        if catalog::has_provider(&provider.catalogue) || is_described(provider.index) {
+            continue;
+        }
         let name = &provider.catalogue;
         let mut said = format!(
             "no catalogue entry for provider \"{name}\": prices and limits are unknown unless the policy gives them"
@@ -26,7 +34,7 @@ pub fn findings(rules: &Rules, now: Timestamp) -> Vec<Problem> {
         }
         findings.push(Problem::new(format!("providers.{}", provider.name), said));
     }
-    for (path, target) in targets(rules) {
+    for (path, target) in targets {
         if target.prices.is_none() {
             let said = format!(
                 "no price is known of {}: its cost is not counted, and `prefer: cheapest` ranks it last; write `price`",

@@ -8,7 +8,7 @@ use weir::gateway::step::Reply;
 use weir::telemetry::audit::rfc3339;
 
 use super::stage::Sent;
-use super::{End, Told};
+use super::told::{End, Told};
 
 /// The whole as one JSON object.
 pub fn document(told: &Told) -> Value {
