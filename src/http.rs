@@ -16,14 +16,14 @@ struct Field {
     value: Range<usize>,
 }
 
-/// More fields than this are not looked at: no client sends so many, and a list is searched from its start.
-const MAX_FIELDS: usize = 512;
+/// Room that is made before a list's fields are counted: a list may announce more of them than it holds.
+const ROOM: usize = 64;
 
 impl Headers {
     /// A list of pairs; for tests, the native program, and hosts that hand over pairs one by one.
     pub fn from_pairs<N: AsRef<[u8]>, V: AsRef<[u8]>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
         let mut headers = Self::default();
-        for (name, value) in pairs.into_iter().take(MAX_FIELDS) {
+        for (name, value) in pairs {
             let start = headers.bytes.len();
             headers.bytes.extend(name.as_ref().iter().map(u8::to_ascii_lowercase));
             let middle = headers.bytes.len();
@@ -46,8 +46,8 @@ impl Headers {
         };
         let count = number(0)?;
         let mut at = count.checked_mul(8)?.checked_add(4)?;
-        let mut fields = Vec::with_capacity(count.min(MAX_FIELDS));
-        for index in 0..count.min(MAX_FIELDS) {
+        let mut fields = Vec::with_capacity(count.min(ROOM));
+        for index in 0..count {
             let sizes = 4 + index * 8;
             let name = at..at.checked_add(number(sizes)?)?;
             let value_start = name.end.checked_add(1)?;

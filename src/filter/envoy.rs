@@ -7,7 +7,6 @@
 use crate::config::policy::FallbackOn;
 use crate::filter::abi::{self, Map, Status};
 use crate::gateway::step::Dispatch;
-use crate::policy::decide::default_fallback;
 
 /// How an attempt after the first comes about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,15 +48,21 @@ const CLIENT_GONE: u64 = 0x4000;
 pub struct Place {
     /// How an attempt after the first comes about.
     pub failover: Failover,
-    /// Whether Envoy's route already has the retries that `default_fallback` says, as `weir render` writes it when no
-    /// route of the policy says otherwise. Most requests then need no headers for it: each header costs a crossing.
-    pub route_retries: bool,
+    /// What Envoy's route already says of retries, so that most requests need no headers for it: each costs a crossing.
+    pub route_retries: Option<RouteRetries>,
     /// Whether anybody reads the filter state `weir.*`: an access log, or a filter after this one.
     pub publishes: bool,
 }
 
-/// Retries in the route's own policy, where `Place::route_retries` is set.
-const ROUTE_RETRIES: u32 = 2;
+/// The retry policy of Envoy's route, whose conditions are those of `default_fallback`. `weir render` writes it when no
+/// route of the policy has others: Envoy adds a request's conditions to its route's, and a header can take none away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouteRetries {
+    /// `num_retries`.
+    pub retries: u32,
+    /// `per_try_timeout` in milliseconds; 0 for none.
+    pub per_try_timeout_millis: u64,
+}
 
 /// Sends a request on its way.
 pub fn dispatch(dispatch: &Dispatch, place: Place, id: &str) -> Result<(), Status> {
@@ -96,19 +101,15 @@ fn retry_headers(dispatch: &Dispatch, place: Place) -> Vec<(&'static str, String
     let fallback = &dispatch.fallback;
     let mut headers = Vec::with_capacity(4);
     let retries = dispatch.attempts.saturating_sub(1);
-    if place.route_retries && **fallback == default_fallback() {
-        if retries != ROUTE_RETRIES {
-            headers.push(("x-envoy-max-retries", retries.to_string()));
-        }
-        return headers;
+    let timeout = fallback.per_try_timeout_millis.unwrap_or(0);
+    let route = place.route_retries.unwrap_or(RouteRetries { retries: 0, per_try_timeout_millis: 0 });
+    if timeout != route.per_try_timeout_millis {
+        headers.push(("x-envoy-upstream-rq-per-try-timeout-ms", timeout.to_string()));
     }
-    if let Some(millis) = fallback.per_try_timeout_millis {
-        headers.push(("x-envoy-upstream-rq-per-try-timeout-ms", millis.to_string()));
+    if retries != route.retries {
+        headers.push(("x-envoy-max-retries", retries.to_string()));
     }
-    if retries == 0 {
-        if place.route_retries {
-            headers.push(("x-envoy-max-retries", retries.to_string()));
-        }
+    if retries == 0 || place.route_retries.is_some() {
         return headers;
     }
     let mut statuses: Vec<String> = Vec::new();
@@ -130,6 +131,5 @@ fn retry_headers(dispatch: &Dispatch, place: Place) -> Vec<(&'static str, String
         headers.push(("x-envoy-retriable-status-codes", statuses.join(",")));
     }
     headers.push(("x-envoy-retry-on", conditions.join(",")));
-    headers.push(("x-envoy-max-retries", retries.to_string()));
     headers
 }

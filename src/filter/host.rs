@@ -12,6 +12,9 @@ use crate::host::{Host, LogLevel, MetricKind, SharedError, SharedValue, Timestam
 /// Different metric names this worker defines at most: a host never frees one.
 const MAX_METRICS: usize = 8_192;
 
+/// The shared key that shows whether there is shared data at all, to read and to write.
+const PROBE: &str = "weir.probe";
+
 thread_local! {
     /// Metric ids by kind and name. Why here: defining a name anew costs more than counting it, and all contexts of a
     /// worker share this memory.
@@ -96,7 +99,7 @@ fn define(kind: MetricKind, name: &str) -> Option<u32> {
 /// Tries out what the host can do.
 pub fn abilities() -> Abilities {
     Abilities {
-        shared_data: Proxy.shared("weir.probe").is_ok(),
+        shared_data: Proxy.shared(PROBE).is_ok() && Proxy.set_shared(PROBE, b"1", None).is_ok(),
         metrics: define(MetricKind::Counter, crate::telemetry::metric::REQUESTS.name).is_some(),
     }
 }

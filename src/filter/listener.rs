@@ -7,12 +7,12 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use crate::filter::abi::{self, Buffer, Map};
-use crate::filter::envoy::{self, Place};
+use crate::filter::envoy::{self, CLUSTER_HEADER, EXCHANGE_HEADER, Place};
 use crate::filter::host::Proxy;
-use crate::filter::perform::{Message, perform, send, unavailable};
+use crate::filter::perform::{Message, Performed, perform, send};
 use crate::filter::registry::{self, Shared};
 use crate::gateway::compile::Gateway;
-use crate::gateway::exchange::{Exchange, Opening};
+use crate::gateway::exchange::{Exchange, Opening, unavailable};
 use crate::gateway::settle::EndedBy;
 use crate::gateway::step::Steps;
 use crate::http::Headers;
@@ -23,35 +23,82 @@ pub struct Listener {
     place: Place,
     exchange: Option<Shared>,
     id: String,
-    /// The request was answered here; whatever comes back now is that answer.
-    answered: bool,
+    request: Request,
+}
+
+/// How far the request is, as long as its callbacks come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Request {
+    /// Nothing came yet.
+    Unseen,
+    /// It is ours, and held until it is complete.
+    Held,
+    /// It was answered here; whatever comes back now is that answer.
+    Answered,
+    /// It was decided and went on, or it is none of ours.
+    Gone,
 }
 
 impl Listener {
     pub fn new(gateway: Rc<Gateway>, place: Place) -> Self {
-        Self { gateway, place, exchange: None, id: String::new(), answered: false }
+        Self { gateway, place, exchange: None, id: String::new(), request: Request::Unseen }
     }
 
-    /// Asks the exchange and performs what it says. No exchange, no rule: then the message goes on untouched.
-    fn with(&self, message: Message, ask: impl FnOnce(&mut Exchange) -> Steps) -> Action {
-        let Some(exchange) = &self.exchange else { return Action::Continue };
-        let Ok(mut exchange) = exchange.try_borrow_mut() else { return Action::Continue };
-        let steps = ask(&mut exchange);
-        drop(exchange);
-        perform(steps, message, self.place, &self.id)
+    /// Asks the exchange and performs what it says. `None` where there is no exchange.
+    fn ask(&self, message: Message, ask: impl FnOnce(&mut Exchange) -> Steps) -> Option<Performed> {
+        let steps = ask(&mut *self.exchange.as_ref()?.try_borrow_mut().ok()?);
+        Some(perform(steps, message, self.place, &self.id))
+    }
+
+    /// An answer goes on whatever becomes of it here.
+    fn answer(&self, ask: impl FnOnce(&mut Exchange) -> Steps) -> Action {
+        self.ask(Message::Response, ask);
+        Action::Continue
+    }
+
+    /// A request goes on when all that was decided is done.
+    fn settle(&mut self, performed: Option<Performed>) -> Action {
+        match performed {
+            Some(Performed::GoesOn) => {
+                self.request = Request::Gone;
+                Action::Continue
+            }
+            Some(Performed::Held) => {
+                self.request = Request::Held;
+                Action::Pause
+            }
+            Some(Performed::Failed) | None => self.refuse(),
+        }
     }
 
     fn refuse(&mut self) -> Action {
-        self.answered = true;
-        send(&unavailable());
+        self.request = Request::Answered;
+        if self.ask(Message::Request, Exchange::lose).is_none() {
+            send(&unavailable());
+        }
         Action::Pause
     }
 
     fn request_complete(&mut self) -> Action {
         match abi::whole_buffer(Buffer::RequestBody) {
-            Ok(body) => self.with(Message::Request, |exchange| exchange.request_body(&body, &Proxy)),
+            Ok(body) => {
+                let performed = self.ask(Message::Request, |exchange| exchange.request_body(&body, &Proxy));
+                self.settle(performed)
+            }
             // A body that cannot be read cannot be ruled on.
             Err(_) => self.refuse(),
+        }
+    }
+
+    /// A further part of the request; `complete` says that it is the last.
+    fn more(&mut self, complete: bool) -> Action {
+        match self.request {
+            Request::Gone => Action::Continue,
+            Request::Answered => Action::Pause,
+            Request::Held if !complete => Action::Pause,
+            Request::Held => self.request_complete(),
+            // Without its headers nobody can tell what it asks for.
+            Request::Unseen => self.refuse(),
         }
     }
 
@@ -79,15 +126,25 @@ impl Context for Listener {
 
 impl HttpContext for Listener {
     fn on_http_request_headers(&mut self, _count: usize, end: bool) -> Action {
-        if self.exchange.is_some() {
-            return Action::Continue;
+        match self.request {
+            Request::Unseen => {}
+            Request::Gone => return Action::Continue,
+            Request::Held | Request::Answered => return Action::Pause,
         }
         let headers = abi::header_pairs(Map::RequestHeaders).ok().and_then(Headers::from_serialized);
         let Some(headers) = headers else { return self.refuse() };
+        // What names an exchange to the filter of an attempt never comes from a client, on no route.
+        let forged = [EXCHANGE_HEADER, CLUSTER_HEADER].map(|name| headers.get(name).map(|_| name));
         match Exchange::open(&self.gateway, headers, end, &Proxy) {
-            Opening::Foreign => Action::Continue,
+            Opening::Foreign => {
+                let mut forged = forged.into_iter().flatten();
+                if forged.any(|name| abi::remove_header(Map::RequestHeaders, name).is_err()) {
+                    return self.refuse();
+                }
+                self.settle(Some(Performed::GoesOn))
+            }
             Opening::Answered(reply) => {
-                self.answered = true;
+                self.request = Request::Answered;
                 send(&reply);
                 Action::Pause
             }
@@ -96,27 +153,19 @@ impl HttpContext for Listener {
                 let shared = Rc::new(RefCell::new(*exchange));
                 registry::enter(&self.id, &shared);
                 self.exchange = Some(shared);
-                perform(steps, Message::Request, self.place, &self.id)
+                let performed = perform(steps, Message::Request, self.place, &self.id);
+                self.settle(Some(performed))
             }
         }
     }
 
     fn on_http_request_body(&mut self, _size: usize, end: bool) -> Action {
-        if self.answered {
-            return Action::Pause;
-        }
-        if self.exchange.is_none() {
-            return Action::Continue;
-        }
-        if end { self.request_complete() } else { Action::Pause }
+        self.more(end)
     }
 
     /// A body with trailers ends here rather than in the body's callback.
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        if self.answered {
-            return Action::Pause;
-        }
-        if self.exchange.is_some() { self.request_complete() } else { Action::Continue }
+        self.more(true)
     }
 
     fn on_http_response_headers(&mut self, _count: usize, end: bool) -> Action {
@@ -128,11 +177,11 @@ impl HttpContext for Listener {
         let failed =
             headers.text(":status").and_then(|text| text.parse::<u16>().ok()).is_none_or(|status| status >= 400);
         let from_proxy = failed && envoy::answer_is_the_proxys_own();
-        self.with(Message::Response, |exchange| exchange.response_headers(&headers, from_proxy, end, &Proxy))
+        self.answer(|exchange| exchange.response_headers(&headers, from_proxy, end, &Proxy))
     }
 
     fn on_http_response_body(&mut self, size: usize, end: bool) -> Action {
-        self.with(Message::Response, |exchange| {
+        self.answer(|exchange| {
             let chunk = if size == 0 || !exchange.reads_answer() {
                 Vec::new()
             } else {
@@ -143,7 +192,7 @@ impl HttpContext for Listener {
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
-        self.with(Message::Response, |exchange| exchange.response_end(&Proxy))
+        self.answer(|exchange| exchange.response_end(&Proxy))
     }
 
     fn on_log(&mut self) {

@@ -1,7 +1,5 @@
 //! Performs `Step`s by host calls. Which message they are about is the caller's knowledge.
 
-use proxy_wasm::types::Action;
-
 use crate::filter::abi::{self, Buffer, Level, Map, Status};
 use crate::filter::envoy::{self, Place};
 use crate::gateway::step::{Flow, Reply, Step, Steps};
@@ -29,30 +27,38 @@ impl Message {
     }
 }
 
-/// Performs steps in their order; says whether the message goes on. A request step that the host refuses stops the
-/// request with 503: it must not go out half rewritten.
-pub fn perform(steps: Steps, message: Message, place: Place, id: &str) -> Action {
-    let mut action = match steps.flow {
-        Flow::Continue => Action::Continue,
-        Flow::Wait => Action::Pause,
-    };
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Performed {
+    /// Everything was done: it may go on.
+    GoesOn,
+    /// It is held: for more of it, or because it was answered.
+    Held,
+    /// The host refused a step of a request, which must not go out half rewritten.
+    Failed,
+}
+
+/// Performs steps in their order, up to one that a request cannot do without.
+pub fn perform(steps: Steps, message: Message, place: Place, id: &str) -> Performed {
     for step in steps.list {
         let (what, done) = one(step, message, place, id);
         let Err(Status(status)) = done else { continue };
         abi::log(Level::Error, &format!("weir: {what} was refused by the proxy with status {status}, request {id}"));
-        if matches!((message, what), (Message::Request, "set_header" | "replace_body" | "dispatch")) {
-            send(&unavailable());
-            action = Action::Pause;
-            break;
+        // A request can do without what an access log shows, and without the next attempt's place: that attempt looks.
+        if matches!(message, Message::Request) && !matches!(what, "next_cluster" | "publish") {
+            return Performed::Failed;
         }
     }
-    action
+    match steps.flow {
+        Flow::Continue => Performed::GoesOn,
+        Flow::Wait => Performed::Held,
+    }
 }
 
 fn one(step: Step, message: Message, place: Place, id: &str) -> (&'static str, Result<(), Status>) {
     match step {
         Step::SetHeader(name, value) => ("set_header", abi::set_header(message.map(), &name, &value)),
-        Step::RemoveHeader(name) => ("remove_header", abi::remove_header(message.map(), &name)),
+        Step::RemoveHeader(name) => ("remove_header", removed(abi::remove_header(message.map(), &name))),
         Step::ReplaceBody(bytes) => ("replace_body", abi::set_buffer(message.buffer(), &bytes)),
         Step::Publish(..) if !place.publishes => ("publish", Ok(())),
         Step::Publish(key, value) => ("publish", abi::set_property(key, &value)),
@@ -65,18 +71,17 @@ fn one(step: Step, message: Message, place: Place, id: &str) -> (&'static str, R
     }
 }
 
+/// A header that is not there is as good as removed.
+fn removed(done: Result<(), Status>) -> Result<(), Status> {
+    done.or_else(|status| if status == Status::NOT_FOUND { Ok(()) } else { Err(status) })
+}
+
 /// Answers the client.
 pub fn send(reply: &Reply) {
     let pairs: Vec<(&str, &str)> = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     if let Err(Status(status)) = abi::reply(reply.status, &serialize(&pairs), &reply.body) {
         abi::log(Level::Error, &format!("weir: an answer was refused by the proxy with status {status}"));
     }
-}
-
-/// The answer when the gateway's own state is not there: nothing goes out unruled.
-pub fn unavailable() -> Reply {
-    let body = br#"{"error":{"message":"the gateway lost the state of this request; send it again","type":"server_error","param":null,"code":"policy_unavailable"}}"#;
-    Reply { status: 503, headers: vec![("content-type", "application/json".to_owned())], body: body.to_vec() }
 }
 
 /// Pairs in proxy-wasm's serialization (see `Headers::from_serialized`).

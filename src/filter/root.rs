@@ -4,23 +4,25 @@
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::ContextType;
+use proxy_wasm::types::{Action, ContextType};
 use serde_json::Value;
 
 use crate::config::problem::Problem;
 use crate::filter::abi::{self, Buffer, Level};
-use crate::filter::envoy::{Failover, Place};
+use crate::filter::envoy::{Failover, Place, RouteRetries};
 use crate::filter::host::{Proxy, abilities};
 use crate::filter::listener::Listener;
+use crate::filter::perform::send;
 use crate::filter::upstream::Upstream;
 use crate::gateway::compile::Gateway;
+use crate::gateway::exchange::unavailable;
 use crate::ledger::cooldown;
 
 /// What a plugin's configuration makes of this filter.
 enum Role {
     /// Not configured: requests pass to a context that refuses them.
     None,
-    /// `{"role": "listener", "failover": "refresh" | "loop", "route_retries": true, "publish": false,
+    /// `{"role": "listener", "failover": "refresh" | "loop", "route_retries": {…}, "publish": false,
     /// "policy": {…}}`.
     Listener(Rc<Gateway>, Place),
     /// `{"role": "upstream", "provider": "openai"}`, or without a provider in the internal listener.
@@ -82,11 +84,19 @@ fn configure(bytes: &[u8]) -> Result<Role, Vec<Problem>> {
                 one("failover", format!("\"{failover}\" is not a failover design; use \"refresh\" or \"loop\""))
             })?;
             let policy = value.get("policy").ok_or_else(|| one("policy", "the policy is missing".to_owned()))?;
-            let flag = |name: &str, default| value.get(name).and_then(Value::as_bool).unwrap_or(default);
-            let (route_retries, publishes) = (flag("route_retries", false), flag("publish", true));
+            let publishes = value.get("publish").and_then(Value::as_bool).unwrap_or(true);
+            let route_retries = value.get("route_retries").map(route_retries);
             Ok(Role::Listener(Rc::new(compile(policy)?), Place { failover, route_retries, publishes }))
         }
         _ => Err(one("role", "use \"listener\" or \"upstream\"; `weir render envoy` writes both".to_owned())),
+    }
+}
+
+fn route_retries(value: &Value) -> RouteRetries {
+    let number = |name: &str| value.get(name).and_then(Value::as_u64).unwrap_or(0);
+    RouteRetries {
+        retries: u32::try_from(number("retries")).unwrap_or(u32::MAX),
+        per_try_timeout_millis: number("per_try_timeout_millis"),
     }
 }
 
@@ -112,8 +122,16 @@ struct Closed;
 impl Context for Closed {}
 
 impl HttpContext for Closed {
-    fn on_http_request_headers(&mut self, _count: usize, _end: bool) -> proxy_wasm::types::Action {
-        crate::filter::perform::send(&crate::filter::perform::unavailable());
-        proxy_wasm::types::Action::Pause
+    fn on_http_request_headers(&mut self, _count: usize, _end: bool) -> Action {
+        send(&unavailable());
+        Action::Pause
+    }
+
+    fn on_http_request_body(&mut self, _size: usize, _end: bool) -> Action {
+        Action::Pause
+    }
+
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        Action::Pause
     }
 }

@@ -6,13 +6,12 @@ use std::rc::Rc;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
-use crate::filter::abi::{self, Buffer, Map};
+use crate::filter::abi::{self, Buffer, Map, Status};
 use crate::filter::envoy::{self, CLUSTER_HEADER, EXCHANGE_HEADER, Failover, Place};
 use crate::filter::host::Proxy;
-use crate::filter::perform::{Message, perform, send, unavailable};
+use crate::filter::perform::{Message, Performed, perform, send};
 use crate::filter::registry::{self, Shared};
-use crate::gateway::exchange::Exchange;
-use crate::gateway::step::Steps;
+use crate::gateway::exchange::unavailable;
 use crate::http::Headers;
 
 /// One attempt.
@@ -21,13 +20,27 @@ pub struct Upstream {
     provider: Option<Rc<str>>,
     exchange: Option<Shared>,
     id: String,
-    waiting: bool,
-    refused: bool,
+    /// Which attempt of the exchange this is, the first being 1.
+    number: usize,
+    request: Request,
+}
+
+/// How far the attempt's request is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Request {
+    /// Nothing came yet.
+    Unseen,
+    /// Held until its body is complete.
+    Held,
+    /// It was answered here and goes nowhere.
+    Refused,
+    /// It went on: fitted to its target, or none of ours.
+    Gone,
 }
 
 impl Upstream {
     pub fn new(provider: Option<Rc<str>>) -> Self {
-        Self { provider, exchange: None, id: String::new(), waiting: false, refused: false }
+        Self { provider, exchange: None, id: String::new(), number: 0, request: Request::Unseen }
     }
 
     fn failover(&self) -> Failover {
@@ -35,21 +48,27 @@ impl Upstream {
     }
 
     fn place(&self) -> Place {
-        Place { failover: self.failover(), route_retries: false, publishes: false }
+        Place { failover: self.failover(), route_retries: None, publishes: false }
     }
 
     fn refuse(&mut self) -> Action {
-        self.refused = true;
+        self.request = Request::Refused;
         send(&unavailable());
         Action::Pause
     }
 
-    fn with(&self, message: Message, ask: impl FnOnce(&mut Exchange) -> Steps) -> Action {
-        let Some(exchange) = &self.exchange else { return Action::Continue };
-        let Ok(mut exchange) = exchange.try_borrow_mut() else { return Action::Continue };
-        let steps = ask(&mut exchange);
-        drop(exchange);
-        perform(steps, message, self.place(), &self.id)
+    fn settle(&mut self, performed: Performed) -> Action {
+        match performed {
+            Performed::GoesOn => {
+                self.request = Request::Gone;
+                Action::Continue
+            }
+            Performed::Held => {
+                self.request = Request::Held;
+                Action::Pause
+            }
+            Performed::Failed => self.refuse(),
+        }
     }
 
     fn begin(&mut self) -> Action {
@@ -57,6 +76,7 @@ impl Upstream {
         let Ok(mut borrowed) = exchange.try_borrow_mut() else { return self.refuse() };
         let begun = borrowed.begin_attempt(self.provider.as_deref());
         let cluster = borrowed.attempt_cluster().map(str::to_owned);
+        self.number = borrowed.attempt_number();
         drop(borrowed);
         let (Ok(steps), Some(cluster)) = (begun, cluster) else { return self.refuse() };
         self.exchange = Some(exchange);
@@ -66,63 +86,77 @@ impl Upstream {
                 return self.refuse();
             }
         }
-        let action = perform(steps, Message::Request, self.place(), &self.id);
-        self.waiting = action == Action::Pause;
-        action
+        let performed = perform(steps, Message::Request, self.place(), &self.id);
+        self.settle(performed)
     }
 
     fn body_complete(&mut self) -> Action {
-        self.waiting = false;
-        match abi::whole_buffer(Buffer::RequestBody) {
-            Ok(body) => self.with(Message::Request, |exchange| exchange.attempt_body(&body)),
-            Err(_) => self.refuse(),
+        let Ok(body) = abi::whole_buffer(Buffer::RequestBody) else { return self.refuse() };
+        let exchange = self.exchange.as_ref().and_then(|exchange| exchange.try_borrow_mut().ok());
+        let steps = exchange.and_then(|mut exchange| exchange.attempt_body(&body).ok());
+        let Some(steps) = steps else { return self.refuse() };
+        let performed = perform(steps, Message::Request, self.place(), &self.id);
+        self.settle(performed)
+    }
+
+    /// A further part of the request; `complete` says that it is the last.
+    fn more(&mut self, complete: bool) -> Action {
+        match self.request {
+            Request::Gone => Action::Continue,
+            Request::Refused => Action::Pause,
+            Request::Held if !complete => Action::Pause,
+            Request::Held => self.body_complete(),
+            // Without its headers nobody can tell whose request it is.
+            Request::Unseen => self.refuse(),
         }
     }
 }
 
-impl Context for Upstream {}
+impl Context for Upstream {
+    /// Envoy tells the end of an attempt before it chooses where the next one goes.
+    fn on_done(&mut self) -> bool {
+        let exchange = self.exchange.take();
+        let steps =
+            exchange.as_ref().and_then(|exchange| Some(exchange.try_borrow_mut().ok()?.attempt_lost(self.number)));
+        if let Some(steps) = steps {
+            perform(steps, Message::Request, self.place(), &self.id);
+        }
+        true
+    }
+}
 
 impl HttpContext for Upstream {
     fn on_http_request_headers(&mut self, _count: usize, end: bool) -> Action {
-        if self.exchange.is_some() {
-            return Action::Continue;
+        match self.request {
+            Request::Unseen => {}
+            Request::Gone => return Action::Continue,
+            Request::Held | Request::Refused => return Action::Pause,
         }
         let id = abi::header(Map::RequestHeaders, EXCHANGE_HEADER);
-        match (id.ok().and_then(|id| String::from_utf8(id).ok()), self.failover()) {
-            (Some(id), _) if !id.is_empty() => {
-                self.id = id;
-                match self.begin() {
-                    // A request without a body has nothing to wait for.
-                    Action::Pause if end && self.waiting => self.refuse(),
-                    action => action,
-                }
-            }
-            // A request of another route of this proxy, to the same cluster: none of ours.
-            (_, Failover::Refresh) => Action::Continue,
-            (_, Failover::Loop) => self.refuse(),
+        // A request of another route of this proxy, to the same cluster: none of ours.
+        if (self.failover(), &id) == (Failover::Refresh, &Err(Status::NOT_FOUND)) {
+            return self.settle(Performed::GoesOn);
         }
+        let Some(id) = id.ok().and_then(|id| String::from_utf8(id).ok()) else { return self.refuse() };
+        self.id = id;
+        let action = self.begin();
+        // A request without a body has nothing to wait for.
+        if end && self.request == Request::Held { self.refuse() } else { action }
     }
 
     fn on_http_request_body(&mut self, _size: usize, end: bool) -> Action {
-        match (self.refused, self.waiting, end) {
-            (true, _, _) | (false, true, false) => Action::Pause,
-            (false, true, true) => self.body_complete(),
-            (false, false, _) => Action::Continue,
-        }
+        self.more(end)
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        match (self.refused, self.waiting) {
-            (true, _) => Action::Pause,
-            (false, true) => self.body_complete(),
-            (false, false) => Action::Continue,
-        }
+        self.more(true)
     }
 
     fn on_http_response_headers(&mut self, _count: usize, _end: bool) -> Action {
-        if self.exchange.is_none() {
+        // The answer to what was refused here is nobody's word on the target.
+        let (Some(exchange), Request::Held | Request::Gone) = (&self.exchange, self.request) else {
             return Action::Continue;
-        }
+        };
         let status = abi::header(Map::ResponseHeaders, ":status").unwrap_or_default();
         let status = std::str::from_utf8(&status).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
         // The other headers matter to a key that met a limit, and only then are they worth a crossing.
@@ -130,6 +164,10 @@ impl HttpContext for Upstream {
         let headers = headers.and_then(Headers::from_serialized).unwrap_or_default();
         // In a cluster every answer is the provider's; the internal listener makes some up itself.
         let made_up = self.failover() == Failover::Loop && status >= 400 && envoy::answer_is_the_proxys_own();
-        self.with(Message::Response, |exchange| exchange.attempt_answered(status, &headers, !made_up, &Proxy))
+        let Ok(mut exchange) = exchange.try_borrow_mut() else { return Action::Continue };
+        let steps = exchange.attempt_answered(self.number, status, &headers, !made_up, &Proxy);
+        drop(exchange);
+        perform(steps, Message::Response, self.place(), &self.id);
+        Action::Continue
     }
 }

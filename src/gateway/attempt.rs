@@ -7,7 +7,7 @@ use std::rc::Rc;
 use crate::codec::openai::head::decode_head;
 use crate::codec::openai::splice::splice;
 use crate::error::{ErrorCode, GatewayError};
-use crate::gateway::exchange::Exchange;
+use crate::gateway::exchange::{Exchange, Stage};
 use crate::gateway::step::{Flow, Step, Steps};
 use crate::host::{Host, LogLevel};
 use crate::http::Headers;
@@ -77,15 +77,13 @@ impl Exchange {
     /// `policy_unavailable` when the plan holds no target of that provider: the request must not go there.
     pub fn begin_attempt(&mut self, provider: Option<&str>) -> Result<Steps, GatewayError> {
         let wanted = |one: &Try| provider.is_none_or(|name| one.target.provider.name == name);
-        let Some(next) = self.plan.iter().position(wanted).and_then(|index| self.plan.remove(index)) else {
+        let index = if self.stage == Stage::Sent { self.plan.iter().position(wanted) } else { None };
+        let Some(next) = index.and_then(|index| self.plan.remove(index)) else {
             let message = "the proxy chose a cluster that the decision does not hold";
             return Err(GatewayError::new(ErrorCode::PolicyUnavailable, message));
         };
         let mut steps = Steps::default();
         self.set_headers(&next, &mut steps);
-        if let Some(following) = self.plan.front() {
-            steps.push(Step::NextCluster(following.target.provider.cluster.clone()));
-        }
         if next.target.model == self.upstream.body_model {
             self.set_length(self.upstream.body_length, &mut steps);
         } else {
@@ -129,11 +127,18 @@ impl Exchange {
     }
 
     /// The replayed request body for the attempt that is under way: the same bytes with this target's model.
-    pub fn attempt_body(&mut self, body: &[u8]) -> Steps {
+    ///
+    /// # Errors
+    /// `policy_unavailable` when these are not the bytes that were decided on: those could be read.
+    pub fn attempt_body(&mut self, body: &[u8]) -> Result<Steps, GatewayError> {
         let mut steps = Steps::default();
-        let Some(model) = self.attempts.last().map(|attempt| attempt.target.model.clone()) else { return steps };
-        // These bytes were decoded before they first went out.
-        let Ok(head) = decode_head(body, self.call.endpoint) else { return steps };
+        let model = self.attempts.last().map(|attempt| attempt.target.model.clone());
+        let (Some(model), Ok(head)) = (model, decode_head(body, self.call.endpoint)) else {
+            return Err(GatewayError::new(
+                ErrorCode::PolicyUnavailable,
+                "the proxy replays another body than was sent",
+            ));
+        };
         match splice(body, &head, Some(&model), false) {
             Some(spliced) => {
                 self.set_length(spliced.len(), &mut steps);
@@ -141,29 +146,60 @@ impl Exchange {
             }
             None => self.set_length(body.len(), &mut steps),
         }
-        steps
+        Ok(steps)
     }
 
-    /// The attempt that is under way has answered. `from_provider` tells the provider's word from the proxy's own.
+    /// Which attempt is under way, the first being 1; 0 before it.
+    pub fn attempt_number(&self) -> usize {
+        self.attempts.len()
+    }
+
+    /// The attempt of that number has answered; one that is no longer under way is not heard. `from_provider` tells the provider's word from the proxy's own.
     /// A key that met a limit rests, and the next attempt uses another key of the same pool if there is one.
-    pub fn attempt_answered(&mut self, status: u16, headers: &Headers, from_provider: bool, host: &dyn Host) -> Steps {
-        let mut steps = Steps::default();
-        let Some(attempt) = self.attempts.last_mut() else { return steps };
+    pub fn attempt_answered(
+        &mut self,
+        number: usize,
+        status: u16,
+        headers: &Headers,
+        from_provider: bool,
+        host: &dyn Host,
+    ) -> Steps {
+        let under_way = number == self.attempt_number();
+        let Some(attempt) = self.attempts.last_mut().filter(|_| under_way) else { return Steps::default() };
         (attempt.status, attempt.from_provider) = (Some(status), from_provider);
-        let (target, Some(key)) = (Rc::clone(&attempt.target), attempt.key) else { return steps };
-        if status != 429 || target.provider.keys.len() < 2 {
-            return steps;
+        if status == 429 {
+            self.rest_key(headers, host);
         }
+        if status < 400 { Steps::default() } else { self.next_cluster() }
+    }
+
+    /// The attempt of that number is over. If it never answered, the next one goes elsewhere.
+    pub fn attempt_lost(&mut self, number: usize) -> Steps {
+        let under_way = number == self.attempt_number();
+        let unanswered = under_way && self.attempts.last().is_some_and(|attempt| attempt.status.is_none());
+        if unanswered { self.next_cluster() } else { Steps::default() }
+    }
+
+    /// Where the proxy's next attempt goes. Said when an attempt has failed and not before: most never do.
+    fn next_cluster(&self) -> Steps {
+        let next = self.plan.front().map(|next| Step::NextCluster(next.target.provider.cluster.clone()));
+        Steps { flow: Flow::Continue, list: next.into_iter().collect() }
+    }
+
+    fn rest_key(&mut self, headers: &Headers, host: &dyn Host) {
+        let Some(attempt) = self.attempts.last() else { return };
+        let (target, Some(key)) = (Rc::clone(&attempt.target), attempt.key) else { return };
         let provider = &target.provider;
+        if provider.keys.len() < 2 {
+            return;
+        }
         if cooldown::rest(host, &provider.name, key, host.now(), retry_after_secs(headers)).is_err() {
             host.log(LogLevel::Warn, &format!("the rest of a key of {} could not be noted", provider.name));
         }
         let of_pool = |other: &Attempt| (other.target.provider.index == provider.index).then_some(other.key).flatten();
         let spent: Vec<usize> = self.attempts.iter().filter_map(of_pool).collect();
         if let Some(key) = self.pick_key(provider, &spent, host) {
-            steps.push(Step::NextCluster(provider.cluster.clone()));
-            self.plan.push_front(Try { target, key: Some(key) });
+            self.plan.push_front(Try { target: Rc::clone(&target), key: Some(key) });
         }
-        steps
     }
 }

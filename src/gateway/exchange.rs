@@ -3,7 +3,7 @@
 //! The rest of its life is in `attempt` (one try at one target), `answer` (what comes back) and `settle` (the books).
 //! It makes no host calls but clock, dice, shared data, metrics and log, so it runs the same in a proxy and in a test.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
 
 use crate::chat::capability::Capabilities;
@@ -18,12 +18,13 @@ use crate::gateway::attempt::{Attempt, Try};
 use crate::gateway::compile::Gateway;
 use crate::gateway::credential::{is_withheld, presented, refused};
 use crate::gateway::endpoint::{Asked, Call, asked};
-use crate::gateway::step::{Dispatch, Flow, Reply, Step, Steps};
+use crate::gateway::step::{Dispatch, Reply, Step, Steps};
 use crate::host::{Host, Timestamp};
 use crate::http::Headers;
 use crate::policy::access::Principal;
 use crate::policy::decide::{Decision, Draw, decide};
 use crate::policy::facts::Facts;
+use crate::policy::resolve::MAX_NAME;
 
 /// One request and its answer.
 pub struct Exchange {
@@ -105,8 +106,17 @@ pub enum Opening {
 impl Exchange {
     /// Opens an exchange from request headers. `end` says that no body follows.
     pub fn open(gateway: &Rc<Gateway>, headers: Headers, end: bool, host: &dyn Host) -> Opening {
-        let (method, path) = (headers.text(":method").unwrap_or(""), headers.text(":path").unwrap_or(""));
-        let call = match asked(method, path) {
+        let method = headers.text(":method").unwrap_or("");
+        // Only a tunnel has no path. A list without one was lost on its way here, and what it asks for is not known.
+        let Some(raw) = headers.get(":path").or((method == "CONNECT").then_some(b"")) else {
+            return Opening::Answered(unavailable());
+        };
+        let path = &*String::from_utf8_lossy(raw);
+        let asked = match asked(method, path) {
+            Asked::Call(_) if path.as_bytes() != raw => Asked::Unserved,
+            asked => asked,
+        };
+        let call = match asked {
             Asked::Foreign => return Opening::Foreign,
             Asked::Probe => return Opening::Answered(Reply { status: 200, headers: Vec::new(), body: Vec::new() }),
             Asked::Unserved => {
@@ -151,13 +161,10 @@ impl Exchange {
         Ok(())
     }
 
-    /// The whole request body is here: decide, and say how the request leaves.
+    /// The whole request body is here: decide, and say how the request leaves. Asked again, it stays held.
     pub fn request_body(&mut self, body: &[u8], host: &dyn Host) -> Steps {
         if self.stage != Stage::Reading {
-            return Steps {
-                flow: if self.stage == Stage::Refused { Flow::Wait } else { Flow::Continue },
-                list: Vec::new(),
-            };
+            return Steps::wait();
         }
         match self.decide(body, host) {
             Ok(steps) => steps,
@@ -173,6 +180,11 @@ impl Exchange {
         let Some(model) = head.model.clone() else {
             return Err(GatewayError::new(ErrorCode::InvalidRequest, "`model` is missing").at("model"));
         };
+        // A name that no policy can hold is not worth a place in the books either.
+        if model.len() > MAX_NAME {
+            let message = format!("the name of a model has at most {MAX_NAME} bytes, this one has {}", model.len());
+            return Err(GatewayError::new(ErrorCode::UnknownModel, message).at("model"));
+        }
         self.request = Request {
             model: Some(model),
             stream: head.stream,
@@ -220,12 +232,11 @@ impl Exchange {
             return Err(GatewayError::new(ErrorCode::NoEligibleTarget, "no target is left to try"));
         };
         let mut steps = Steps::default();
-        let mut withheld: Vec<String> = Vec::new();
+        let mut withheld: HashSet<&str> = HashSet::new();
         for (name, _) in self.headers.iter() {
             let Ok(name) = std::str::from_utf8(name) else { continue };
             let overruled = self.plan.iter().any(|one| one.target.provider.headers.iter().any(|(set, _)| set == name));
-            if (overruled || is_withheld(name)) && !withheld.iter().any(|seen| seen == name) {
-                withheld.push(name.to_owned());
+            if (overruled || is_withheld(name)) && withheld.insert(name) {
                 steps.remove(name.to_owned());
             }
         }
@@ -264,6 +275,14 @@ impl Exchange {
         Steps::reply(reply_to(error, Some(&self.id)))
     }
 
+    /// The proxy cannot do what was decided, or cannot show the request: nothing goes out, and the client is told.
+    pub fn lose(&mut self) -> Steps {
+        match self.stage {
+            Stage::Reading | Stage::Sent => self.refuse(&lost()),
+            Stage::Refused | Stage::Answering | Stage::Settled => Steps::wait(),
+        }
+    }
+
     fn answer_itself(&mut self, status: u16, body: Vec<u8>) -> Steps {
         self.answer.status = status;
         self.stage = Stage::Refused;
@@ -275,6 +294,15 @@ impl Exchange {
     pub fn id(&self) -> &str {
         &self.id
     }
+}
+
+fn lost() -> GatewayError {
+    GatewayError::new(ErrorCode::PolicyUnavailable, "the gateway lost the state of this request; send it again")
+}
+
+/// The answer when the gateway's own state is not there: nothing goes out unruled.
+pub fn unavailable() -> Reply {
+    reply_to(&lost(), None)
 }
 
 fn reply_to(error: &GatewayError, id: Option<&str>) -> Reply {

@@ -12,7 +12,7 @@ use crate::policy::rules::{Provider, Rules, Target};
 pub const AUTO: &str = "auto";
 
 /// A client's name longer than this is not looked up: no vendor has one.
-const MAX_NAME: usize = 256;
+pub const MAX_NAME: usize = 256;
 
 /// The targets a name stands for, in the order written.
 ///

@@ -78,9 +78,10 @@ in_both_designs! {
         let audits = stage.envoy.audited(200);
         let sum = |name: &str| audits.iter().map(|audit| audit[name].as_u64().unwrap()).sum::<u64>() as f64;
         let metric = |name: &str| stage.envoy.metric(name, &[]);
+        let used = audits.iter().filter(|audit| audit["usage"] != "none").count();
         assert_eq!(metric("weir_requests_total"), 200.0);
         assert_eq!(metric("weir_cost_microusd_total"), sum("cost_microusd"));
-        assert_eq!(metric("gen_ai_client_token_usage_sum"), sum("input") + sum("output"));
+        stage.envoy.expect_metric("gen_ai_client_token_usage_count", &[], 2.0 * used as f64);
         let ok = audits.iter().filter(|audit| audit["outcome"] == "ok").count();
         assert_eq!(stage.envoy.metric("weir_requests_total", &[("outcome", "ok")]), ok as f64);
         let retried: usize =

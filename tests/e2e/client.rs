@@ -66,23 +66,50 @@ impl Request {
         self.open(to).finish()
     }
 
-    /// Sends the request and reads the answer's head.
+    /// Sends the request on a connection of its own and reads the answer's head.
     pub fn open(&self, to: SocketAddr) -> Exchange {
-        let mut stream = TcpStream::connect_timeout(&to, PATIENCE).expect("connects");
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        stream.set_nodelay(true).unwrap();
+        self.open_on(connect(to))
+    }
+
+    /// Sends the request on a connection and reads the answer's head.
+    pub fn open_on(&self, stream: TcpStream) -> Exchange {
+        self.try_open_on(stream).expect("an answer")
+    }
+
+    /// Sends the request and reads the whole answer; `None` when nobody answers.
+    pub fn try_send(&self, to: SocketAddr) -> Option<Response> {
+        let stream = TcpStream::connect_timeout(&to, PATIENCE).ok()?;
+        prepare(&stream);
+        Some(self.try_open_on(stream)?.finish())
+    }
+
+    fn try_open_on(&self, mut stream: TcpStream) -> Option<Exchange> {
         let sent = Instant::now();
         // A server may answer and close before it has read everything: then the answer counts, not the failed write.
         let _ = self.write(&mut stream);
         Exchange::read_head(stream, sent, self.method == "HEAD")
     }
 
-    fn write(&self, stream: &mut TcpStream) -> io::Result<()> {
+    /// Sends the head and this much of the body, and leaves the rest unsent.
+    pub fn send_partly(&self, to: SocketAddr, length: usize) -> TcpStream {
+        let mut stream = connect(to);
+        let mut bytes = self.head();
+        bytes.extend(format!("content-length: {}\r\n\r\n", self.body.len()).as_bytes());
+        bytes.extend(&self.body[..length]);
+        stream.write_all(&bytes).expect("writes");
+        stream
+    }
+
+    fn head(&self) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.path).into_bytes();
         for (name, value) in &self.headers {
             head.extend([name.as_slice(), b": ", value, b"\r\n"].concat());
         }
+        head
+    }
+
+    fn write(&self, stream: &mut TcpStream) -> io::Result<()> {
+        let mut head = self.head();
         match self.chunk_size {
             None => {
                 if !self.body.is_empty() || self.method == "POST" {
@@ -191,7 +218,7 @@ pub struct Event {
 }
 
 impl Exchange {
-    fn read_head(mut stream: TcpStream, sent: Instant, bodiless: bool) -> Self {
+    fn read_head(mut stream: TcpStream, sent: Instant, bodiless: bool) -> Option<Self> {
         let mut raw = Vec::new();
         loop {
             let end = loop {
@@ -199,7 +226,7 @@ impl Exchange {
                     break at + 4;
                 }
                 if !fill(&mut stream, &mut raw) {
-                    panic!("the connection ended before the answer's head: {:?}", String::from_utf8_lossy(&raw));
+                    return None;
                 }
             };
             let rest = raw.split_off(end);
@@ -223,7 +250,7 @@ impl Exchange {
                 None if find_header(&headers, "transfer-encoding").is_some() => Framing::Chunked(None),
                 None => Framing::UntilClose,
             };
-            return Self { status, headers, stream, sent, raw, framing, held: String::new() };
+            return Some(Self { status, headers, stream, sent, raw, framing, held: String::new() });
         }
     }
 
@@ -249,7 +276,12 @@ impl Exchange {
     }
 
     /// Reads the rest.
-    pub fn finish(mut self) -> Response {
+    pub fn finish(self) -> Response {
+        self.finish_keeping().0
+    }
+
+    /// Reads the rest and gives the connection back.
+    pub fn finish_keeping(mut self) -> (Response, TcpStream) {
         let mut body = std::mem::take(&mut self.held).into_bytes();
         let clean_end = loop {
             match self.next_piece() {
@@ -258,7 +290,7 @@ impl Exchange {
                 Piece::Broken => break false,
             }
         };
-        Response { status: self.status, headers: self.headers, body, clean_end }
+        (Response { status: self.status, headers: self.headers, body, clean_end }, self.stream)
     }
 
     fn next_piece(&mut self) -> Piece {
@@ -294,6 +326,18 @@ impl Exchange {
             }
         }
     }
+}
+
+fn connect(to: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect_timeout(&to, PATIENCE).expect("connects");
+    prepare(&stream);
+    stream
+}
+
+fn prepare(stream: &TcpStream) {
+    stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
+    stream.set_write_timeout(Some(PATIENCE)).expect("a time limit");
+    stream.set_nodelay(true).expect("no delay");
 }
 
 /// Reads more; false when the connection has ended or was reset.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::client::Request;
+use crate::client::{Request, Response};
 use crate::fixture::eventually;
 
 /// How the next candidate is tried.
@@ -37,7 +37,7 @@ pub struct Envoy {
     admin: SocketAddr,
     process: Process,
     directory: Directory,
-    _slot: Slot,
+    _slot: Option<Slot>,
 }
 
 /// An Envoy that did not start.
@@ -52,17 +52,36 @@ impl Envoy {
         let slot = Slot::take();
         let directory = Directory::new();
         let configuration = setup.render(&directory);
+        Self::run(directory, &configuration, setup.workers, setup.environment, Some(slot))
+    }
+
+    /// Starts an Envoy that has nothing to do with Weir; its listener must be called `weir` all the same. It counts for
+    /// nothing beside one that compiles the module, so it takes no slot: a scenario that holds one may start it.
+    pub fn bare(configuration: &Value) -> Self {
+        let directory = Directory::new();
+        let file = directory.path.join("envoy.yaml");
+        std::fs::write(&file, configuration.to_string()).expect("writes the configuration");
+        Self::run(directory, &file, 1, &[], None).unwrap_or_else(|refused| panic!("refused:\n{}", refused.log))
+    }
+
+    fn run(
+        directory: Directory,
+        configuration: &Path,
+        workers: u32,
+        environment: &[(&str, &str)],
+        slot: Option<Slot>,
+    ) -> Result<Self, Refused> {
         let admin_file = directory.path.join("admin");
         let mut command = Command::new(binary());
         command
             .arg("--config-path")
-            .arg(&configuration)
+            .arg(configuration)
             .arg("--admin-address-path")
             .arg(&admin_file)
-            .args(["--concurrency", &setup.workers.to_string()])
+            .args(["--concurrency", &workers.to_string()])
             .args(["--disable-hot-restart", "--log-level", "warning", "--component-log-level", "wasm:info"])
             .current_dir(&directory.path)
-            .envs(setup.environment.iter().copied());
+            .envs(environment.iter().copied());
         let mut process = Process::start(command);
         let deadline = Instant::now() + Duration::from_secs(60);
         let mut admin: Option<SocketAddr> = None;
@@ -75,7 +94,7 @@ impl Envoy {
                 admin = std::fs::read_to_string(&admin_file).ok().and_then(|text| text.trim().parse().ok());
             }
             if let Some(admin) = admin
-                && is_ready(admin)
+                && page(admin, "/ready").is_some()
                 && let Some(address) = listener_address(admin)
             {
                 return Ok(Self { address, admin, process, directory, _slot: slot });
@@ -141,6 +160,14 @@ impl Envoy {
         self.metrics().iter().filter(|sample| sample.name == name && sample.carries(labels)).map(|one| one.value).sum()
     }
 
+    /// Waits until the sum of a metric's samples is this.
+    #[track_caller]
+    pub fn expect_metric(&self, name: &str, labels: &[(&str, &str)], value: f64) {
+        eventually(&format!("{name} {labels:?} is {value}, now {}", self.metric(name, labels)), || {
+            (self.metric(name, labels) == value).then_some(())
+        });
+    }
+
     /// The sum of Envoy's own counters and gauges whose names end like this.
     pub fn stat_ending(&self, end: &str) -> u64 {
         let text = Request::new("GET", "/stats").send(self.admin).text();
@@ -174,7 +201,8 @@ impl Setup<'_> {
     fn render(&self, directory: &Directory) -> PathBuf {
         let policy = directory.path.join("policy.json");
         std::fs::write(&policy, self.policy.to_string()).expect("writes the policy");
-        let text = render(&policy, self.failover);
+        // Histograms show up with the next flush, every five seconds by default.
+        let text = format!("{}\nstats_flush_interval: 0.2s\n", render(&policy, self.failover));
         let configuration = directory.path.join("envoy.yaml");
         std::fs::write(&configuration, (self.edit)(&directory.path, text)).expect("writes the configuration");
         configuration
@@ -186,7 +214,7 @@ pub fn render(policy: &Path, failover: Failover) -> String {
     let rendered = Command::new(env!("CARGO_BIN_EXE_weir"))
         .args(["render", "envoy"])
         .arg(policy)
-        .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--wasm"])
+        .args(["--access-log", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--wasm"])
         .arg(module())
         .args(["--failover", if failover == Failover::Refresh { "refresh" } else { "loop" }])
         .output()
@@ -225,13 +253,14 @@ impl Sample {
     }
 }
 
-fn is_ready(admin: SocketAddr) -> bool {
-    Request::new("GET", "/ready").send(admin).status == 200
+/// An admin page; `None` while Envoy does not answer.
+fn page(admin: SocketAddr, path: &str) -> Option<Response> {
+    Request::new("GET", path).try_send(admin).filter(|answer| answer.status == 200 && answer.clean_end)
 }
 
 /// Where the listener called `weir` listens.
 fn listener_address(admin: SocketAddr) -> Option<SocketAddr> {
-    let listeners = Request::new("GET", "/listeners?format=json").send(admin).json();
+    let listeners: Value = serde_json::from_slice(&page(admin, "/listeners?format=json")?.body).ok()?;
     let found = listeners["listener_statuses"].as_array()?.iter().find(|one| one["name"] == "weir")?;
     let socket = &found["local_address"]["socket_address"];
     format!("{}:{}", socket["address"].as_str()?, socket["port_value"]).parse().ok()

@@ -81,9 +81,33 @@ in_both_designs! {
         assert_eq!(answer.header("x-weir-provider").as_deref(), Some("two"));
         for received in stage.one().received().iter().chain(&stage.two().received()) {
             let headers = received.header_text();
-            assert!(!headers.contains("x-weir-") && !headers.contains("x-envoy-"), "{headers}");
+            for (name, value) in steering {
+                assert!(!headers.contains(&format!("{name}: {value}\n")), "{headers}");
+            }
+            assert!(!headers.contains("x-envoy-"), "{headers}");
             assert!(!headers.contains("203.0.113.9"), "{headers}");
         }
+    }
+
+    fn a_client_cannot_ride_on_an_exchange_that_is_under_way(design) {
+        let stage = Stage::new(design);
+        stage.one().fault(&json!({"chunks": 100, "chunk_delay_ms": 50}));
+        let mut exchange = Request::chat(ask_stream("pair")).open(stage.envoy.address);
+        exchange.next_event().expect("an event");
+        let id = exchange.header("x-weir-decision").expect("its id");
+        // Nothing of Weir's stands on these paths, so nothing there may reach a provider, whatever the headers name.
+        for (method, path) in [("POST", "/"), ("PUT", "/"), ("POST", "/v1"), ("POST", "/v1beta"), ("GET", "/nowhere")] {
+            let rider = Request::new(method, path)
+                .json(ask("anything"))
+                .header("x-weir-exchange", &id)
+                .header("x-weir-cluster", "two");
+            let status = stage.send(&rider).status;
+            assert!(status >= 400, "{method} {path}: {status}");
+        }
+        assert!(stage.two().received().is_empty(), "{:#?}", stage.two().received());
+        assert_eq!(stage.one().received().len(), 1);
+        drop(exchange);
+        assert_eq!(stage.envoy.audit()["attempts"].as_array().unwrap().len(), 1);
     }
 
     fn bodies_that_are_not_a_chat_request_are_refused_with_the_place(design) {

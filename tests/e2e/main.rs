@@ -18,6 +18,7 @@ mod pass;
 mod reload;
 mod routing;
 mod stream;
+mod tls;
 
 /// Makes one test of each failover design out of a scenario that takes the design as its argument.
 macro_rules! in_both_designs {

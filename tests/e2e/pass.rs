@@ -65,6 +65,8 @@ in_both_designs! {
         let (usage, others): (Vec<String>, Vec<String>) =
             own.into_iter().partition(|event| event.contains("\"choices\":[],"));
         assert_eq!(usage.len(), 1);
+        // The mark that usage will follow goes with it: the client sees what it would have seen without Weir's ask.
+        let others: Vec<String> = others.iter().map(|event| event.replace(",\"usage\":null}", "}")).collect();
         assert_eq!(answer.events(), others);
         assert!(answer.clean_end);
         let usage: serde_json::Value = serde_json::from_str(&usage[0]).unwrap();
@@ -122,4 +124,36 @@ fn a_path_that_nobody_serves_is_not_found() {
         assert_eq!(stage.send(&Request::new("GET", path).key(CLIENT_KEY)).status, 404, "{path}");
     }
     assert!(stage.one().received().is_empty());
+}
+
+#[test]
+fn embeddings_pass_and_are_metered() {
+    let stage = Stage::new(Failover::Refresh);
+    let body = r#"{"input":["How deep","is the river?"],"model":"pair"}"#;
+    let answer = stage.send(&Request::new("POST", "/v1/embeddings").key(CLIENT_KEY).json(body));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.json()["data"].as_array().unwrap().len(), 2);
+    let received = stage.one().only();
+    assert_eq!((received.path.as_str(), received.model().as_str()), ("/v1/embeddings", "alpha"));
+    let audit = stage.envoy.audit();
+    assert_eq!(audit["input"], answer.json()["usage"]["prompt_tokens"], "{audit}");
+    assert_eq!((&audit["output"], &audit["usage"]), (&json!(0), &json!("reported")), "{audit}");
+}
+
+#[test]
+fn a_client_that_waits_for_leave_to_send_gets_it() {
+    let stage = Stage::new(Failover::Refresh);
+    let answer = stage.send(&Request::chat(ask("pair")).header("expect", "100-continue"));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+#[test]
+fn a_dry_run_tells_the_decision_and_asks_nobody() {
+    let stage = Stage::new(Failover::Refresh);
+    let answer = stage.send(&Request::chat(ask("pair")).header("x-weir-dry-run", "1"));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(answer.json().is_object());
+    assert!(answer.text().contains("alpha") && answer.text().contains("beta"), "{}", answer.text());
+    assert!(!answer.text().contains("secret"), "{}", answer.text());
+    assert!(stage.one().received().is_empty() && stage.two().received().is_empty());
 }

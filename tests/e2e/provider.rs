@@ -26,14 +26,12 @@ pub struct Provider {
 /// A request as a mock received it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Received {
-    pub method: String,
     pub path: String,
     headers: Vec<(String, String)>,
     pub body: String,
     pub received_ms: u64,
     pub ended_ms: Option<u64>,
     pub ended: Option<String>,
-    pub bytes: u64,
 }
 
 impl Received {

@@ -114,6 +114,37 @@ impl Changeable {
 }
 
 in_both_designs! {
+    fn updates_under_load_fail_no_request(design) {
+        let changeable = Changeable::start(design, 2);
+        let address = changeable.envoy.address;
+        let done = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let clients: Vec<_> = (0..4)
+            .map(|client| {
+                let done = std::sync::Arc::clone(&done);
+                std::thread::spawn(move || {
+                    let mut answered = 0;
+                    while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                        let body = if client % 2 == 0 { ask("pair") } else { fixture::ask_stream("pair") };
+                        let answer = Request::chat(body).send(address);
+                        assert!(answer.status == 200 && answer.clean_end, "{} {}", answer.status, answer.text());
+                        answered += 1;
+                    }
+                    answered
+                })
+            })
+            .collect();
+        for round in 0..6 {
+            let name = format!("fresh-{round}");
+            changeable.change(|policy| policy["models"][&name] = policy["models"]["solo"].clone());
+            eventually("the update is taken", || (changeable.ask_for(&name).status == 200).then_some(()));
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        for client in clients {
+            assert!(client.join().expect("every request is answered") > 0);
+        }
+        changeable.envoy.expect_no_trap();
+    }
+
     fn a_good_update_takes_effect_without_a_restart(design) {
         let changeable = Changeable::start(design, 2);
         changeable.ask_for("fresh").expect_error(404, "unknown_model");

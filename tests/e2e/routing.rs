@@ -34,8 +34,8 @@ fn weights_split_the_requests() {
     }
     let (one, two) = (stage.one().received().len(), stage.two().received().len());
     assert_eq!(one + two, 120);
-    // Four standard deviations around 36.
-    assert!((16..=56).contains(&two), "{one} to the target of weight 70, {two} to the one of weight 30");
+    // Five standard deviations around 36.
+    assert!((11..=61).contains(&two), "{one} to the target of weight 70, {two} to the one of weight 30");
 }
 
 #[test]
@@ -69,11 +69,12 @@ fn uses(stage: &Stage) -> (usize, usize) {
 #[test]
 fn the_keys_of_a_pool_take_turns() {
     let stage = Stage::with(Failover::Refresh, with_pool);
-    for _ in 0..20 {
+    for _ in 0..40 {
         assert_eq!(stage.chat(&ask("solo")).status, 200);
     }
     let (first, second) = uses(&stage);
-    assert!(first >= 4 && second >= 4, "{first} with the first key, {second} with the second");
+    // By fair chance, fewer than five of forty come once in ten million runs.
+    assert!(first >= 5 && second >= 5, "{first} with the first key, {second} with the second");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::told::{End, Told};
 
 /// The whole as one JSON object.
 pub fn document(told: &Told) -> Value {
-    let mut document = json!({
+    let document = json!({
         "time": rfc3339(told.now.millis()),
         "method": told.method,
         "path": told.path,
@@ -25,13 +25,14 @@ pub fn document(told: &Told) -> Value {
             End::Sent(_) => "sent",
         },
     });
-    match &told.end {
-        End::Untouched => {}
-        End::Answered(reply) => {
-            let key = if reply.status >= 400 { "refusal" } else { "answer" };
-            document[key] = answer(reply);
-        }
-        End::Sent(sent) => document["attempts"] = sent.iter().map(Sent::json).collect(),
+    let (name, value) = match &told.end {
+        End::Untouched => return document,
+        End::Answered(reply) => (if reply.status >= 400 { "refusal" } else { "answer" }, answer(reply)),
+        End::Sent(sent) => ("attempts", sent.iter().map(Sent::json).collect()),
+    };
+    let mut document = document;
+    if let Some(members) = document.as_object_mut() {
+        members.insert(name.to_owned(), value);
     }
     document
 }
@@ -64,11 +65,11 @@ pub fn text(told: &Told) -> String {
     if let Some(request) = decision.get("request").filter(|request| request.is_object()) {
         line("asks for", &asks(request));
     }
-    if let Some(prefer) = decision["prefer"].as_str() {
-        let route = decision["route"].as_str().map(|name| format!("{name:?}"));
+    if let Some(prefer) = at(decision, "prefer").as_str() {
+        let route = at(decision, "route").as_str().map(|name| format!("{name:?}"));
         line("route", &format!("{}, prefer {prefer}", route.unwrap_or_else(|| "none matches".to_owned())));
-        line("draw", words(&decision["draw"]));
-        line("fallback", &fallback(&decision["fallback"]));
+        line("draw", words(at(decision, "draw")));
+        line("fallback", &fallback(at(decision, "fallback")));
     }
     candidates(&mut out, decision);
     rejected(&mut out, decision);
@@ -86,7 +87,7 @@ fn refused_at_the_door(told: &Told) -> bool {
 }
 
 fn who(principal: &Value) -> String {
-    match (principal["key"].as_str(), principal["team"].as_str()) {
+    match (at(principal, "key").as_str(), at(principal, "team").as_str()) {
         (Some(key), Some(team)) => format!("key {key:?}, team {team:?}"),
         (Some(key), None) => format!("key {key:?}"),
         (None, _) => "anonymous".to_owned(),
@@ -94,18 +95,18 @@ fn who(principal: &Value) -> String {
 }
 
 fn asks(request: &Value) -> String {
-    let mut parts = vec![format!("model {:?}", words(&request["model"]))];
-    if request["stream"] == true {
+    let mut parts = vec![format!("model {:?}", words(at(request, "model")))];
+    if at(request, "stream") == true {
         parts.push("a stream".to_owned());
     }
-    parts.push(format!("about {} tokens in", request["input_tokens_estimate"]));
-    if let Some(most) = request["max_output"].as_u64() {
+    parts.push(format!("about {} tokens in", at(request, "input_tokens_estimate")));
+    if let Some(most) = at(request, "max_output").as_u64() {
         parts.push(format!("at most {most} out"));
     }
-    if let Some(choices) = request["choices"].as_u64().filter(|choices| *choices != 1) {
+    if let Some(choices) = at(request, "choices").as_u64().filter(|choices| *choices != 1) {
         parts.push(format!("{choices} answers"));
     }
-    let needs = list(&request["needs"]);
+    let needs = list(at(request, "needs"));
     if !needs.is_empty() {
         parts.push(format!("needs {needs}"));
     }
@@ -113,53 +114,53 @@ fn asks(request: &Value) -> String {
 }
 
 fn fallback(fallback: &Value) -> String {
-    let on = list(&fallback["on"]);
+    let on = list(at(fallback, "on"));
     let on = if on.is_empty() { String::new() } else { format!(" on {on}") };
-    let timeout = fallback["per_try_timeout_ms"].as_u64();
+    let timeout = at(fallback, "per_try_timeout_ms").as_u64();
     let timeout = timeout.map(|millis| format!(", each with {millis} ms to its first byte"));
-    format!("at most {} attempts{on}{}", fallback["attempts"], timeout.unwrap_or_default())
+    format!("at most {} attempts{on}{}", at(fallback, "attempts"), timeout.unwrap_or_default())
 }
 
 fn candidates(out: &mut String, decision: &Value) {
-    let candidates = rows(&decision["candidates"]);
+    let candidates = rows(at(decision, "candidates"));
     if candidates.is_empty() {
         return;
     }
     out.push_str("\ncandidates in the order in which they are tried\n");
-    let width = candidates.iter().map(|one| words(&one["target"]).len()).max().unwrap_or(0);
+    let width = candidates.iter().map(|one| words(at(one, "target")).len()).max().unwrap_or(0);
     let cost =
         |value: &Value| value.as_u64().map_or("unknown".to_owned(), |micros| Money::from_micros(micros).to_string());
     for (index, one) in candidates.iter().enumerate() {
-        let (expected, worst) = (cost(&one["expected_cost_microusd"]), cost(&one["worst_cost_microusd"]));
-        let target = words(&one["target"]);
+        let (expected, worst) = (cost(at(one, "expected_cost_microusd")), cost(at(one, "worst_cost_microusd")));
+        let target = words(at(one, "target"));
         let _ = writeln!(out, "{:>3}  {target:<width$}  expected {expected}, at worst {worst}", index + 1);
     }
 }
 
 fn rejected(out: &mut String, decision: &Value) {
-    let rejected = rows(&decision["rejected"]);
+    let rejected = rows(at(decision, "rejected"));
     if rejected.is_empty() {
         return;
     }
     out.push_str("\nrejected\n");
-    let width = rejected.iter().map(|one| words(&one["target"]).len()).max().unwrap_or(0);
+    let width = rejected.iter().map(|one| words(at(one, "target")).len()).max().unwrap_or(0);
     for one in rejected {
-        let (target, rule) = (words(&one["target"]), words(&one["rule"]));
-        let _ = writeln!(out, "     {target:<width$}  {rule}: {}", words(&one["reason"]));
+        let (target, rule) = (words(at(one, "target")), words(at(one, "rule")));
+        let _ = writeln!(out, "     {target:<width$}  {rule}: {}", words(at(one, "reason")));
     }
 }
 
 fn answered(out: &mut String, reply: &Reply) {
     let answer = answer(reply);
-    match answer["code"].as_str() {
+    match at(&answer, "code").as_str() {
         Some(code) => {
-            let _ = writeln!(out, "\nrefused    {} {code}\n           {}", reply.status, words(&answer["message"]));
+            let _ = writeln!(out, "\nrefused    {} {code}\n           {}", reply.status, words(at(&answer, "message")));
         }
-        None if answer["body"].is_null() => {
+        None if at(&answer, "body").is_null() => {
             let _ = writeln!(out, "\nanswered   {}", reply.status);
         }
         None => {
-            let _ = writeln!(out, "\nanswered   {}\n{:#}", reply.status, answer["body"]);
+            let _ = writeln!(out, "\nanswered   {}\n{:#}", reply.status, at(&answer, "body"));
         }
     }
 }
@@ -183,6 +184,11 @@ fn attempt(out: &mut String, sent: &Sent) {
             (was, is) => writeln!(out, "       at byte {at}: {was} became {is}"),
         };
     }
+}
+
+/// A member; null where there is none.
+fn at<'v>(value: &'v Value, name: &str) -> &'v Value {
+    value.get(name).unwrap_or(&Value::Null)
 }
 
 fn rows(value: &Value) -> &[Value] {

@@ -16,6 +16,10 @@ pub struct Fault {
     pub status: Option<u16>,
     /// The value of `retry-after` beside `status`.
     pub retry_after: Option<String>,
+    /// Answers with this body instead of one of its own; its status is `status`, or 200.
+    pub body: Option<String>,
+    /// The media type of `body`; `text/html` when absent.
+    pub content_type: Option<String>,
     /// Waits before the status line.
     pub delay_ms: u64,
     /// Waits between the headers and the body's first byte.

@@ -127,6 +127,12 @@ async fn provide(connection: &mut Connection, mock: &Mock, request: &Request) ->
         connection.write(&http::answer(200, &[], b"")).await?;
         return Ok(After::Keep);
     }
+    if let Some(body) = &fault.body {
+        let content_type = ("content-type", fault.content_type.as_deref().unwrap_or("text/html"));
+        let answer = http::answer(fault.status.unwrap_or(200), &[content_type, REQUEST_ID], body.as_bytes());
+        connection.write(&answer).await?;
+        return Ok(After::Keep);
+    }
     if let Some(status) = fault.status {
         let message = format!("mock {}: status {status} on demand", mock.style.provider);
         return refuse(connection, status, fault.retry_after.as_deref(), &message).await;

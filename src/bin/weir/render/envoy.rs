@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use serde_json::{Value, json};
-use weir::config::policy::{Policy, Provider};
+use weir::config::policy::{Fallback, FallbackOn, Policy, Provider};
 use weir::config::problem::Problem;
 use weir::policy::decide::default_fallback;
 use weir::telemetry::metric;
@@ -127,22 +127,37 @@ fn listeners(written: &Value, policy: &Policy, plugin: &Plugin<'_>, place: &Plac
         Failover::Refresh => "refresh",
         Failover::Loop => "loop",
     };
-    let route_retries = has_default_fallback_only(policy);
-    let retries =
-        if route_retries { include_str!("retries_default.yaml") } else { include_str!("retries_by_header.yaml") };
+    let shared = shared_fallback(policy);
+    let retries = match &shared {
+        Some(fallback) => {
+            let values = [("retries", retries_of(fallback).to_string()), ("timeout", per_try_timeout(fallback))];
+            let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            fill(include_str!("retries_in_route.yaml"), &values)?
+        }
+        None => include_str!("retries_by_header.yaml").to_owned(),
+    };
     let route = match place.failover {
         Failover::Refresh => {
             let mut matches = String::new();
             for provider in &policy.providers {
                 matches += &fill(include_str!("route_match.yaml"), &[("cluster", &quote(&provider.cluster))])?;
             }
-            fill(include_str!("route_refresh.yaml"), &[("clusters", &matches), ("retries", retries)])?
+            fill(include_str!("route_refresh.yaml"), &[("clusters", &matches), ("retries", &retries)])?
         }
-        Failover::Loop => fill(include_str!("route_loop.yaml"), &[("retries", retries)])?,
+        Failover::Loop => fill(include_str!("route_loop.yaml"), &[("retries", &retries)])?,
     };
-    let filter = plugin.filter(
-        &json!({"role": "listener", "failover": failover, "route_retries": route_retries, "policy": written}),
-    )?;
+    let mut configuration = json!({
+        "role": "listener",
+        "failover": failover,
+        "publish": place.access_log,
+        "policy": written,
+    });
+    if let (Some(members), Some(fallback)) = (configuration.as_object_mut(), &shared) {
+        let millis = fallback.per_try_timeout_millis.unwrap_or(0);
+        let retries = json!({"retries": retries_of(fallback), "per_try_timeout_millis": millis});
+        members.insert("route_retries".to_owned(), retries);
+    }
+    let filter = plugin.filter(&configuration)?;
     let mut listeners = fill(
         include_str!("listener.yaml"),
         &[
@@ -159,13 +174,30 @@ fn listeners(written: &Value, policy: &Policy, plugin: &Plugin<'_>, place: &Plac
     Ok(listeners)
 }
 
-/// Whether every request of this policy has the same retries, so that the route can hold them.
+/// The fallback that Envoy's route can hold for this policy: that of its first route, if all of them, and the default
+/// for requests that no route takes, retry under the same conditions. Attempts and time-outs may differ: a request's
+/// headers overrule the route's.
 ///
-/// Why not the default in the route and the exception in headers: Envoy adds the conditions in a request's headers to
-/// those of its route, so a header cannot take one away.
-fn has_default_fallback_only(policy: &Policy) -> bool {
+/// Why not conditions too: Envoy adds those in a request's headers to those of its route, so a header takes none away.
+fn shared_fallback(policy: &Policy) -> Option<Fallback> {
     let default = default_fallback();
-    policy.routes.iter().all(|route| route.fallback.as_ref().is_none_or(|fallback| *fallback == default))
+    let same = |on: &[FallbackOn]| {
+        on.iter().all(|one| default.on.contains(one)) && default.on.iter().all(|one| on.contains(one))
+    };
+    let written = || policy.routes.iter().filter_map(|route| route.fallback.as_ref());
+    if !written().all(|fallback| same(&fallback.on)) {
+        return None;
+    }
+    Some(written().next().cloned().unwrap_or(default))
+}
+
+fn retries_of(fallback: &Fallback) -> u32 {
+    fallback.attempts.saturating_sub(1)
+}
+
+fn per_try_timeout(fallback: &Fallback) -> String {
+    let millis = fallback.per_try_timeout_millis.unwrap_or(0);
+    format!("{}.{:03}s", millis / 1_000, millis % 1_000)
 }
 
 fn clusters(policy: &Policy, plugin: &Plugin<'_>, place: &Place<'_>) -> Result<String, String> {

@@ -1,0 +1,775 @@
+//! A small Envoy around the filter: a listener, its retries, the filters of the clusters or of the internal listener,
+//! and providers that a test plays. Whole requests in microseconds, held to what Envoy was measured to do.
+#![allow(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Once;
+
+use serde_json::{Value, json};
+
+use crate::host::{self, Pairs, host, stream};
+use crate::vm::{self, Callback};
+
+/// Secrets that every test plants; none may ever stand in a log line, an answer of the gateway's own, or a metric.
+pub const ALPHA_KEY: &str = "sk-alpha-d41d8cd98f";
+pub const BETA_KEY: &str = "sk-beta-00b204e980";
+pub const POOL_KEYS: [&str; 3] = ["sk-pool-one-0998ecf8", "sk-pool-two-427e1234", "sk-pool-three-77aa12"];
+pub const HEADER_SECRET: &str = "org-secret-5f3759df";
+pub const LITERAL_KEY: &str = "sk-literal-cafe1234";
+pub const CLIENT_KEY: &str = "client-key-8badf00d";
+/// What a client may send to name an exchange: it names none.
+pub const CLIENTS_EXCHANGE: &str = "0123456789abcdef";
+pub const PROMPT: &str = "why do zebras have stripes";
+pub const ANSWER: &str = "nobody knows, flies perhaps";
+
+fn environment() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let variables = [
+            ("WEIR_TEST_ALPHA", ALPHA_KEY),
+            ("WEIR_TEST_BETA", BETA_KEY),
+            ("WEIR_TEST_POOL_1", POOL_KEYS[0]),
+            ("WEIR_TEST_POOL_2", POOL_KEYS[1]),
+            ("WEIR_TEST_POOL_3", POOL_KEYS[2]),
+            ("WEIR_TEST_HEADER", HEADER_SECRET),
+            ("WEIR_TEST_EMPTY", ""),
+        ];
+        for (name, value) in variables {
+            // SAFETY: the standard library's lock is around every reader in this process; nothing else reads.
+            unsafe { std::env::set_var(name, value) };
+        }
+    });
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failover {
+    Refresh,
+    Loop,
+}
+
+pub const BOTH: [Failover; 2] = [Failover::Refresh, Failover::Loop];
+
+/// Two providers, each with a key and one with a header of its own; "smart" tries the first, then the second.
+pub fn two_providers() -> Value {
+    json!({
+        "version": 1,
+        "anonymous": "allow",
+        "providers": {
+            "alpha": {
+                "api": "openai", "endpoint": "https://alpha.example/v1", "key": "${WEIR_TEST_ALPHA}",
+                "headers": {"OpenAI-Organization": "${WEIR_TEST_HEADER}"}
+            },
+            "beta": {
+                "api": "openai", "endpoint": "http://beta.example:8080/openai/v1", "key": "${WEIR_TEST_BETA}",
+                "headers": {"x-beta-flag": "on"}
+            }
+        },
+        "models": {
+            "smart": {"targets": [
+                {"provider": "alpha", "model": "big-a", "price": {"input": 1.0, "output": 2.0}},
+                {"provider": "beta", "model": "bigger-model-b", "price": {"input": 3.0, "output": 4.0}}
+            ]}
+        }
+    })
+}
+
+/// One provider with three keys.
+pub fn key_pool() -> Value {
+    json!({
+        "version": 1,
+        "anonymous": "allow",
+        "providers": {"pool": {
+            "api": "openai", "endpoint": "https://pool.example/v1",
+            "key": ["${WEIR_TEST_POOL_1}", "${WEIR_TEST_POOL_2}", "${WEIR_TEST_POOL_3}"]
+        }}
+    })
+}
+
+/// A request as it reached a provider.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub cluster: String,
+    pub headers: Pairs,
+    pub body: Vec<u8>,
+}
+
+impl Seen {
+    pub fn header(&self, name: &str) -> Option<String> {
+        value(&self.headers, name)
+    }
+
+    /// What holds for every request that reaches a provider, whatever went wrong on its way: it is the whole of what was
+    /// decided for that provider, and nothing of anybody else.
+    pub fn check(&self) {
+        let (authority, path, keys, models): (_, _, &[&str], &[&str]) = match self.cluster.as_str() {
+            "alpha" => ("alpha.example", "/v1", &[ALPHA_KEY], &["big-a"]),
+            "beta" => ("beta.example:8080", "/openai/v1", &[BETA_KEY], &["bigger-model-b"]),
+            "pool" => ("pool.example", "/v1", &POOL_KEYS, &["any"]),
+            other => panic!("\"{other}\" is no cluster: {self:?}"),
+        };
+        assert_eq!(self.header(":authority").as_deref(), Some(authority), "{self:?}");
+        assert!(self.header(":path").unwrap().starts_with(&format!("{path}/")), "{self:?}");
+        let key = self.header("authorization").unwrap();
+        let key = key.strip_prefix("Bearer ").unwrap();
+        assert!(keys.contains(&key), "{self:?}");
+        assert!(models.contains(&self.model().as_str()), "{self:?}");
+        if let Some(length) = self.header("content-length") {
+            assert_eq!(length, self.body.len().to_string(), "{self:?}");
+        }
+        let organization = (self.cluster == "alpha").then_some(HEADER_SECRET.to_owned());
+        let organization = organization.or((self.cluster == "pool").then(|| "the-clients-own".to_owned()));
+        assert_eq!(self.header("openai-organization"), organization, "{self:?}");
+        assert_eq!(self.header("x-beta-flag").as_deref(), (self.cluster == "beta").then_some("on"), "{self:?}");
+        for secret in [ALPHA_KEY, BETA_KEY, CLIENT_KEY].iter().chain(&POOL_KEYS).filter(|secret| **secret != key) {
+            let told = self.headers.iter().any(|(_, value)| String::from_utf8_lossy(value).contains(secret));
+            assert!(!told, "somebody else's credential: {self:?}");
+        }
+        for (name, _) in &self.headers {
+            let name = String::from_utf8_lossy(name);
+            // In a cluster the exchange's name stays for a further attempt: it says nothing.
+            let weirs = name.starts_with("x-weir-") && name != "x-weir-exchange";
+            assert!(!weirs && !name.starts_with("x-envoy-") && name != "cookie", "{name}");
+        }
+    }
+
+    pub fn model(&self) -> String {
+        let body: Value = serde_json::from_slice(&self.body).unwrap();
+        body["model"].as_str().unwrap().to_owned()
+    }
+}
+
+pub fn value(pairs: &Pairs, name: &str) -> Option<String> {
+    let found = pairs.iter().find(|(candidate, _)| candidate == name.as_bytes());
+    found.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
+}
+
+pub fn pairs(list: &[(&str, &str)]) -> Pairs {
+    list.iter().map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec())).collect()
+}
+
+/// How a message's body ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// With its last piece.
+    Last,
+    /// With an empty piece behind the last.
+    Empty,
+    /// With trailers.
+    Trailers,
+    /// It breaks off.
+    Cut,
+}
+
+pub const WHOLE_ENDS: [End; 3] = [End::Last, End::Empty, End::Trailers];
+
+#[derive(Clone, Debug)]
+pub struct Response {
+    pub headers: Pairs,
+    pub chunks: Vec<Vec<u8>>,
+    pub end: End,
+}
+
+impl Response {
+    pub fn json(status: u16, body: &str) -> Self {
+        let length = body.len().to_string();
+        let headers =
+            [(":status", &*status.to_string()), ("content-type", "application/json"), ("content-length", &length)];
+        Self { headers: pairs(&headers), chunks: vec![body.as_bytes().to_vec()], end: End::Last }
+    }
+
+    pub fn sse(body: &str) -> Self {
+        let headers = pairs(&[(":status", "200"), ("content-type", "text/event-stream; charset=utf-8")]);
+        Self { headers, chunks: vec![body.as_bytes().to_vec()], end: End::Last }
+    }
+
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.as_bytes().to_vec(), value.as_bytes().to_vec()));
+        self
+    }
+}
+
+/// What a provider does.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    Reply(Response),
+    Reset,
+    Refused,
+    Timeout,
+}
+
+/// A client's request and what is odd about the transport of it.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    pub headers: Pairs,
+    pub chunks: Vec<Vec<u8>>,
+    pub end: End,
+    /// More bytes than this are not held: the proxy answers 413.
+    pub limit: usize,
+    /// The size of the pieces in which a body is replayed to an attempt.
+    pub replay: usize,
+    /// The client goes away before that many pieces of the answer; 0 is before its headers.
+    pub leaves_before: Option<usize>,
+}
+
+impl Ask {
+    pub fn chat(model: &str, stream: bool) -> Self {
+        let content = json!({"model": model, "stream": stream, "messages": [{"role": "user", "content": PROMPT}]});
+        Self::post("/v1/chat/completions", content.to_string().as_bytes())
+    }
+
+    pub fn post(path: &str, body: &[u8]) -> Self {
+        let length = body.len().to_string();
+        let headers = pairs(&[
+            (":method", "POST"),
+            (":path", path),
+            (":authority", "gateway.example"),
+            ("content-type", "application/json"),
+            ("content-length", &length),
+            ("authorization", &format!("Bearer {CLIENT_KEY}")),
+            ("cookie", "session=1"),
+            ("x-envoy-max-retries", "99"),
+            ("x-weir-cluster", "internal"),
+            ("x-weir-exchange", CLIENTS_EXCHANGE),
+            ("openai-organization", "the-clients-own"),
+            ("x-request-id", "42"),
+        ]);
+        let chunks = vec![body.to_vec()];
+        Self { headers, chunks, end: End::Last, limit: 1 << 20, replay: usize::MAX, leaves_before: None }
+    }
+
+    pub fn without(mut self, name: &str) -> Self {
+        self.headers.retain(|(candidate, _)| candidate != name.as_bytes());
+        self
+    }
+
+    pub fn with(mut self, name: &str, value: &[u8]) -> Self {
+        self.headers.push((name.as_bytes().to_vec(), value.to_vec()));
+        self
+    }
+
+    pub fn body(&self) -> Vec<u8> {
+        self.chunks.concat()
+    }
+}
+
+/// What became of a request.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// The client's status; `None` when it got none.
+    pub status: Option<u16>,
+    pub headers: Pairs,
+    pub body: Vec<u8>,
+    /// Requests that reached a provider, in order.
+    pub seen: Vec<Seen>,
+    /// The filter answered the request itself, on the listener.
+    pub local: bool,
+    /// Attempts that the filter of the attempt refused.
+    pub refused: usize,
+    /// The request is held for ever.
+    pub held: bool,
+    /// No rule was asked for: it passed through.
+    pub foreign: bool,
+    pub audits: Vec<Value>,
+    /// What the filters published.
+    pub state: BTreeMap<String, Vec<u8>>,
+}
+
+impl Outcome {
+    pub fn audit(&self) -> &Value {
+        assert_eq!(self.audits.len(), 1, "{self:?}");
+        &self.audits[0]
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn code(&self) -> String {
+        let body: Value = serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("{self:?}"));
+        body["error"]["code"].as_str().unwrap().to_owned()
+    }
+}
+
+/// How far a message got.
+enum Passage {
+    Local,
+    Held,
+    TooLarge,
+    Through(Vec<u8>),
+}
+
+/// The proxy: one VM on the test's thread.
+pub struct Gate {
+    failover: Failover,
+    /// The listener's root.
+    root: u32,
+    roots: Vec<u32>,
+    /// The root of each cluster's filter, or of the internal listener under "".
+    attempts: BTreeMap<String, u32>,
+    last_audit: usize,
+}
+
+thread_local! {
+    /// Context ids are unique in a VM, and a thread is a VM for all of its gates.
+    static NEXT: Cell<u32> = const { Cell::new(1) };
+}
+
+impl Gate {
+    /// A VM without any plugin.
+    pub fn bare() -> Self {
+        environment();
+        vm::watch();
+        host(|host| *host = host::Host::default());
+        weir::filter::root::start();
+        Self { failover: Failover::Refresh, root: 0, roots: Vec::new(), attempts: BTreeMap::new(), last_audit: 0 }
+    }
+
+    /// A VM with a listener and the filters of its attempts.
+    pub fn open(failover: Failover, policy: &Value) -> Self {
+        let mut gate = Self::bare();
+        gate.failover = failover;
+        assert!(gate.listener(policy), "{:?}", host(|host| host.log.clone()));
+        gate.upstreams(policy);
+        gate
+    }
+
+    /// Configures the listener's plugin; whether it was taken.
+    pub fn listener(&mut self, policy: &Value) -> bool {
+        let failover = if self.failover == Failover::Loop { "loop" } else { "refresh" };
+        let text = json!({"role": "listener", "failover": failover, "policy": policy}).to_string();
+        let (root, taken) = self.plugin(text.as_bytes());
+        self.root = root;
+        taken
+    }
+
+    pub fn upstreams(&mut self, policy: &Value) {
+        if self.failover == Failover::Loop {
+            let (root, taken) = self.plugin(br#"{"role":"upstream"}"#);
+            assert!(taken);
+            self.attempts.insert(String::new(), root);
+            return;
+        }
+        for (name, provider) in policy["providers"].as_object().unwrap() {
+            let (root, taken) = self.plugin(json!({"role": "upstream", "provider": name}).to_string().as_bytes());
+            assert!(taken);
+            let cluster = provider["cluster"].as_str().unwrap_or(name);
+            self.attempts.insert(cluster.to_owned(), root);
+        }
+    }
+
+    /// A root context with that configuration, and whether the module took it.
+    pub fn plugin(&mut self, configuration: &[u8]) -> (u32, bool) {
+        let root = next();
+        self.roots.push(root);
+        vm::create(root, 0);
+        (root, self.configure(root, configuration))
+    }
+
+    pub fn configure(&mut self, root: u32, configuration: &[u8]) -> bool {
+        host(|host| {
+            host.configuration = configuration.to_vec();
+            host.current = root;
+        });
+        vm::configure(root, configuration.len())
+    }
+
+    /// A context of a plugin, with its stream.
+    pub fn context(&self, root: u32, stream: host::Stream) -> u32 {
+        let id = next();
+        host(|host| host.streams.insert(id, stream));
+        vm::create(id, root);
+        id
+    }
+
+    /// The listener's root.
+    pub fn root(&self) -> u32 {
+        self.root
+    }
+
+    /// Makes another plugin the listener's.
+    pub fn set_root(&mut self, root: u32) {
+        self.root = root;
+    }
+
+    /// The host's log was emptied.
+    pub fn forget_log(&mut self) {
+        self.last_audit = 0;
+    }
+
+    /// The listener's filter alone sees the request; nothing is sent.
+    pub fn listener_alone(&mut self, ask: &Ask) {
+        let headers = Rc::new(RefCell::new(ask.headers.clone()));
+        let view = host::Stream { request_headers: headers, ..host::Stream::default() };
+        let context = self.context(self.root, view);
+        request(context, &ask.chunks, ask.end, ask.limit);
+        self.close(context, false, &mut Outcome::default());
+    }
+
+    pub fn attempt_root(&self, cluster: &str) -> Option<u32> {
+        self.attempts.get(if self.failover == Failover::Loop { "" } else { cluster }).copied()
+    }
+
+    /// Audit lines since the last call.
+    pub fn audits(&mut self) -> Vec<Value> {
+        let (audits, seen) = host(|host| {
+            let fresh = host.log.iter().skip(self.last_audit);
+            let audits = fresh.filter_map(|(_, line)| line.strip_prefix("weir.audit "));
+            (audits.map(|json| serde_json::from_str(json).unwrap()).collect(), host.log.len())
+        });
+        self.last_audit = seen;
+        audits
+    }
+
+    /// Sends a request through everything.
+    pub fn ask(&mut self, ask: &Ask, provider: &mut dyn FnMut(&Seen) -> Answer) -> Outcome {
+        // Envoy removes its own headers from what comes from outside.
+        let mut headers = ask.headers.clone();
+        headers.retain(|(name, _)| !name.starts_with(b"x-envoy-"));
+        let context = self.context(
+            self.root,
+            host::Stream { request_headers: Rc::new(RefCell::new(headers)), ..host::Stream::default() },
+        );
+        let mut outcome = Outcome::default();
+        let gone = |outcome: &Outcome| ask.leaves_before == Some(0) && outcome.status.is_none();
+        match request(context, &ask.chunks, ask.end, ask.limit) {
+            Passage::Held => outcome.held = true,
+            Passage::Local => {
+                outcome.local = true;
+                let local = stream(context, |stream| stream.local.clone()).unwrap();
+                self.answer(context, ask, &local_response(&local), "", &mut outcome);
+            }
+            Passage::TooLarge => {
+                let response = proxys_own(413, "Payload Too Large");
+                self.answer(context, ask, &response, "request_payload_too_large", &mut outcome);
+            }
+            Passage::Through(_) if gone(&outcome) => {}
+            Passage::Through(body) => {
+                if self.cluster(context).is_none() {
+                    outcome.foreign = true;
+                    let headers = stream(context, |stream| stream.request_headers.borrow().clone());
+                    outcome.seen.push(Seen { cluster: "foreign".to_owned(), headers, body });
+                } else {
+                    let (response, details) = self.route(context, ask, body, provider, &mut outcome);
+                    self.answer(context, ask, &response, details, &mut outcome);
+                }
+            }
+        }
+        self.close(context, ask.leaves_before.is_some(), &mut outcome);
+        outcome
+    }
+
+    fn cluster(&self, context: u32) -> Option<String> {
+        stream(context, |stream| match self.failover {
+            Failover::Refresh => {
+                let state = stream.state.borrow();
+                state.get("weir.cluster").map(|name| String::from_utf8_lossy(name).into_owned())
+            }
+            Failover::Loop => value(&stream.request_headers.borrow(), "x-weir-exchange").map(|_| String::new()),
+        })
+    }
+
+    /// The router: attempts until one is good enough.
+    fn route(
+        &mut self,
+        context: u32,
+        ask: &Ask,
+        body: Vec<u8>,
+        provider: &mut dyn FnMut(&Seen) -> Answer,
+        outcome: &mut Outcome,
+    ) -> (Response, &'static str) {
+        let (retry_on, statuses, mut retries) = stream(context, |stream| {
+            let mut headers = stream.request_headers.borrow_mut();
+            let retry_on = value(&headers, "x-envoy-retry-on").unwrap_or_default();
+            let statuses = value(&headers, "x-envoy-retriable-status-codes").unwrap_or_default();
+            let retries = value(&headers, "x-envoy-max-retries").map_or(1, |text| text.parse::<u32>().unwrap());
+            headers.retain(|(name, _)| !name.starts_with(b"x-envoy-"));
+            (retry_on, statuses, retries)
+        });
+        let on = |condition: &str| retry_on.split(',').any(|one| one == condition);
+        loop {
+            let cluster = self.cluster(context).unwrap_or_default();
+            let answer = self.attempt(context, &cluster, ask, &body, provider, outcome);
+            let (again, failure) = match &answer {
+                Answer::Reply(response) => {
+                    let status = value(&response.headers, ":status").unwrap_or_default();
+                    let server = status.parse::<u16>().is_ok_and(|status| status >= 500);
+                    let listed = on("retriable-status-codes") && statuses.split(',').any(|one| one == status);
+                    ((server && on("5xx")) || listed, None)
+                }
+                Answer::Reset => (on("5xx") || on("reset"), Some((503, "upstream_reset_before_response_started"))),
+                Answer::Refused => {
+                    (on("5xx") || on("connect-failure"), Some((503, "upstream_reset_connection_failure")))
+                }
+                Answer::Timeout => (on("5xx") || on("reset"), Some((504, "upstream_per_try_timeout"))),
+            };
+            if again && retries > 0 {
+                retries -= 1;
+                continue;
+            }
+            return match (answer, failure) {
+                (Answer::Reply(response), _) => (response, "via_upstream"),
+                (_, Some((status, details))) => (proxys_own(status, "upstream request failed"), details),
+                (_, None) => unreachable!("every failure has a status"),
+            };
+        }
+    }
+
+    /// One attempt, through the filter that makes it.
+    fn attempt(
+        &mut self,
+        listener: u32,
+        cluster: &str,
+        ask: &Ask,
+        body: &[u8],
+        provider: &mut dyn FnMut(&Seen) -> Answer,
+        outcome: &mut Outcome,
+    ) -> Answer {
+        // A cluster that nobody configured: the router answers 503 itself.
+        let Some(root) = self.attempt_root(cluster) else { return Answer::Refused };
+        let inner = self.failover == Failover::Loop;
+        let seen_by = stream(listener, |stream| host::Stream {
+            request_headers: if inner {
+                Rc::new(RefCell::new(stream.request_headers.borrow().clone()))
+            } else {
+                Rc::clone(&stream.request_headers)
+            },
+            state: if inner { Rc::default() } else { Rc::clone(&stream.state) },
+            ..host::Stream::default()
+        });
+        let context = self.context(root, seen_by);
+        let chunks: Vec<Vec<u8>> = body.chunks(ask.replay).map(<[u8]>::to_vec).collect();
+        let answer = match request(context, &chunks, ask.end, usize::MAX) {
+            Passage::Held | Passage::TooLarge => Answer::Timeout,
+            Passage::Local => {
+                outcome.refused += 1;
+                let local = stream(context, |stream| stream.local.clone()).unwrap();
+                Answer::Reply(local_response(&local))
+            }
+            Passage::Through(body) => {
+                let mut headers = stream(context, |stream| stream.request_headers.borrow().clone());
+                let target = if inner { value(&headers, "x-weir-cluster") } else { Some(cluster.to_owned()) };
+                if inner {
+                    headers.retain(|(name, _)| name != b"x-weir-cluster" && name != b"x-weir-exchange");
+                }
+                let seen = Seen { cluster: target.unwrap_or_default(), headers, body };
+                seen.check();
+                let answer = provider(&seen);
+                outcome.seen.push(seen);
+                answer
+            }
+        };
+        let answer = match answer {
+            Answer::Reply(response) => Answer::Reply(passed(context, response, "via_upstream")),
+            // An internal listener answers for the provider that did not; a cluster's filter hears nothing.
+            Answer::Timeout if inner => Answer::Timeout,
+            Answer::Reset | Answer::Refused if inner => {
+                let own = proxys_own(503, "upstream connect error");
+                Answer::Reply(passed(context, own, "upstream_reset_before_response_started"))
+            }
+            silent => silent,
+        };
+        if inner {
+            call(context, Callback::Log);
+        }
+        call(context, Callback::Done);
+        vm::delete(context);
+        host(|host| host.streams.remove(&context));
+        answer
+    }
+
+    /// The answer on its way to the client.
+    fn answer(&mut self, context: u32, ask: &Ask, response: &Response, details: &str, outcome: &mut Outcome) {
+        if ask.leaves_before == Some(0) {
+            return;
+        }
+        let mut response = response.clone();
+        if let Some(left) = ask.leaves_before
+            && left <= response.chunks.len()
+        {
+            response.chunks.truncate(left - 1);
+            response.end = End::Cut;
+        }
+        let passed = passed(context, response, details);
+        outcome.status = value(&passed.headers, ":status").and_then(|status| status.parse().ok());
+        outcome.headers = passed.headers;
+        outcome.body = passed.chunks.concat();
+    }
+
+    /// An attempt that no request of the listener stands behind; the status of the filter's own answer.
+    pub fn lone_attempt(&self, cluster: &str, decision: &str) -> Option<u32> {
+        let root = self.attempt_root(cluster).unwrap();
+        let headers = pairs(&[(":method", "POST"), (":path", "/v1/chat/completions"), ("x-weir-exchange", decision)]);
+        let state = BTreeMap::from([("weir.decision".to_owned(), decision.as_bytes().to_vec())]);
+        let context = self.context(
+            root,
+            host::Stream {
+                request_headers: Rc::new(RefCell::new(headers)),
+                state: Rc::new(RefCell::new(state)),
+                ..host::Stream::default()
+            },
+        );
+        let passage = request(context, &[b"{}".to_vec()], End::Last, usize::MAX);
+        assert!(matches!(passage, Passage::Local), "an attempt that nobody decided went on");
+        call(context, Callback::Done);
+        vm::delete(context);
+        host(|host| host.streams.remove(&context)).unwrap().local.map(|local| local.status)
+    }
+
+    fn close(&mut self, context: u32, gone: bool, outcome: &mut Outcome) {
+        if gone {
+            stream(context, |stream| {
+                stream.properties.insert("response\0flags".to_owned(), 0x4000_u64.to_le_bytes().to_vec());
+            });
+        }
+        call(context, Callback::Log);
+        call(context, Callback::Done);
+        vm::delete(context);
+        let stream = host(|host| host.streams.remove(&context)).unwrap();
+        outcome.state = stream.state.borrow().clone();
+        outcome.audits = self.audits();
+        assert!(outcome.audits.len() <= 1, "one audit line a request: {outcome:?}");
+    }
+}
+
+fn next() -> u32 {
+    NEXT.with(|next| next.replace(next.get() + 1))
+}
+
+/// Calls a context as the one that is at work.
+pub fn call(context: u32, callback: Callback) -> bool {
+    host(|host| host.current = context);
+    vm::call(context, callback)
+}
+
+fn request(context: u32, chunks: &[Vec<u8>], end: End, limit: usize) -> Passage {
+    let count = stream(context, |stream| {
+        stream.request_open = true;
+        stream.request_headers.borrow().len()
+    });
+    let local = || stream(context, |stream| stream.local.is_some());
+    let empty = chunks.is_empty() && end == End::Last;
+    let mut going = call(context, Callback::RequestHeaders { count, end: empty });
+    if local() {
+        return Passage::Local;
+    }
+    let (mut held, mut out) = (Vec::new(), Vec::new());
+    let mut pieces: Vec<(&[u8], bool)> = chunks.iter().map(|chunk| (chunk.as_slice(), false)).collect();
+    match (end, pieces.last_mut()) {
+        (End::Last, Some(last)) => last.1 = true,
+        (End::Empty, _) => pieces.push((&[], true)),
+        _ => {}
+    }
+    for (piece, last) in pieces {
+        stream(context, |stream| stream.request_open = !going);
+        held.extend_from_slice(piece);
+        if !going && held.len() > limit {
+            return Passage::TooLarge;
+        }
+        let size = held.len();
+        stream(context, |stream| stream.request_body = Some(std::mem::take(&mut held)));
+        let go = call(context, Callback::RequestBody { size, end: last });
+        held = stream(context, |stream| stream.request_body.take()).unwrap_or_default();
+        if local() {
+            return Passage::Local;
+        }
+        if go {
+            going = true;
+            out.append(&mut held);
+        }
+    }
+    if end == End::Trailers {
+        stream(context, |stream| {
+            stream.request_open = !going;
+            stream.request_body = Some(std::mem::take(&mut held));
+        });
+        let go = call(context, Callback::RequestTrailers { count: 1 });
+        held = stream(context, |stream| stream.request_body.take()).unwrap_or_default();
+        if local() {
+            return Passage::Local;
+        }
+        if go {
+            going = true;
+            out.append(&mut held);
+        }
+    }
+    stream(context, |stream| stream.request_open = false);
+    if going && held.is_empty() { Passage::Through(out) } else { Passage::Held }
+}
+
+/// A response as it leaves a context.
+fn passed(context: u32, response: Response, details: &str) -> Response {
+    let headers = Rc::new(RefCell::new(response.headers));
+    let count = headers.borrow().len();
+    stream(context, |stream| {
+        stream.response_open = true;
+        stream.response_headers = Rc::clone(&headers);
+        if !details.is_empty() {
+            stream.properties.insert("response\0code_details".to_owned(), details.as_bytes().to_vec());
+        }
+    });
+    let no_body = response.chunks.is_empty() && response.end == End::Last;
+    assert!(call(context, Callback::ResponseHeaders { count, end: no_body }), "an answer is never held");
+    stream(context, |stream| stream.response_open = false);
+    let mut chunks = Vec::new();
+    let mut pieces: Vec<(Vec<u8>, bool)> = response.chunks.into_iter().map(|chunk| (chunk, false)).collect();
+    match (response.end, pieces.last_mut()) {
+        (End::Last, Some(last)) => last.1 = true,
+        (End::Empty, _) => pieces.push((Vec::new(), true)),
+        _ => {}
+    }
+    for (piece, end) in pieces {
+        let size = piece.len();
+        stream(context, |stream| stream.response_body = Some(piece));
+        assert!(call(context, Callback::ResponseBody { size, end }), "an answer is never held");
+        chunks.push(stream(context, |stream| stream.response_body.take()).unwrap_or_default());
+    }
+    if response.end == End::Trailers {
+        assert!(call(context, Callback::ResponseTrailers { count: 1 }), "an answer is never held");
+    }
+    Response { headers: headers.borrow().clone(), chunks, end: response.end }
+}
+
+fn local_response(local: &host::Local) -> Response {
+    let mut headers =
+        pairs(&[(":status", &local.status.to_string()), ("content-length", &local.body.len().to_string())]);
+    headers.extend(local.headers.iter().cloned());
+    let chunks = if local.body.is_empty() { Vec::new() } else { vec![local.body.clone()] };
+    Response { headers, chunks, end: End::Last }
+}
+
+fn proxys_own(status: u16, body: &str) -> Response {
+    let headers = [
+        (":status", &*status.to_string()),
+        ("content-type", "text/plain"),
+        ("content-length", &*body.len().to_string()),
+    ];
+    Response { headers: pairs(&headers), chunks: vec![body.as_bytes().to_vec()], end: End::Last }
+}
+
+/// What holds for every test: nothing that must stay secret was said, and only the known imports were called.
+impl Drop for Gate {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        for root in &self.roots {
+            vm::delete(*root);
+        }
+        let host = host(std::mem::take);
+        let secrets = [ALPHA_KEY, BETA_KEY, HEADER_SECRET, LITERAL_KEY, CLIENT_KEY, PROMPT, ANSWER];
+        let said = host.log.iter().map(|(_, line)| line.clone());
+        let said = said.chain(host.locals.iter().map(|local| {
+            let headers: String =
+                local.headers.iter().map(|(n, v)| format!("{n:?}{}", String::from_utf8_lossy(v))).collect();
+            format!("{} {headers}", String::from_utf8_lossy(&local.body))
+        }));
+        for line in said.chain(host.metrics.iter().cloned()) {
+            for secret in secrets.iter().chain(&POOL_KEYS) {
+                assert!(!line.contains(secret), "\"{secret}\" was said: {line}");
+            }
+            assert!(!line.starts_with("unexpected import"), "{line}");
+        }
+    }
+}
