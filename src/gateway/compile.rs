@@ -10,10 +10,12 @@ use crate::chat::secret::Secret;
 use crate::config::parse::parse;
 use crate::config::policy::{self as written, Anonymous, Audit, KeySource, Policy, StoreUnavailable};
 use crate::config::problem::Problem;
+use crate::config::validate::bare_names;
 use crate::gateway::ability::Abilities;
 use crate::policy::access::{Access, Key, Team};
+use crate::policy::catalog;
 use crate::policy::decide::default_fallback;
-use crate::policy::resolve::{resolve, target};
+use crate::policy::resolve::{resolve, serving, target, unknown_name};
 use crate::policy::rules::{Provider, Require, Route, Rules, Target};
 
 /// The gateway: compiled rules and the name of the policy they come from. Immutable.
@@ -41,7 +43,9 @@ impl Gateway {
         let policy = parse(json)?;
         let mut problems = unsupported(&policy);
         check_host(&policy, host, &mut problems);
+        check_catalogues(&policy, &mut problems);
         let rules = rules(&policy, environment, &mut problems);
+        check_bare_names(&policy, &rules, &mut problems);
         if problems.is_empty() { Ok(Self { rules, hash: hash(json) }) } else { Err(problems) }
     }
 }
@@ -65,6 +69,42 @@ fn check_host(policy: &Policy, host: Abilities, problems: &mut Vec<Problem>) {
         let message = "a key pool needs the host's shared data, which is missing; \
                        set `store: {on_unavailable: open}` to let every worker keep its own";
         problems.push(Problem::new(format!("providers.{}.key", provider.name), message));
+    }
+}
+
+/// A catalogue that is named and does not exist is a slip; a provider whose own name is none of the catalogue's is
+/// simply not a known vendor.
+fn check_catalogues(policy: &Policy, problems: &mut Vec<Problem>) {
+    for provider in policy.providers.iter().filter(|provider| provider.catalogue != provider.name) {
+        let written = &provider.catalogue;
+        if catalog::has_provider(written) {
+            continue;
+        }
+        let mut message = format!("no provider is called \"{written}\" in the catalogue");
+        if let Some(meant) = catalog::nearest_provider(written) {
+            message.push_str(&format!(", did you mean \"{meant}\"?"));
+        }
+        message.push_str("; leave `catalogue` out for models that only the policy describes");
+        problems.push(Problem::new(format!("providers.{}.catalogue", provider.name), message));
+    }
+}
+
+/// Bare names in the lists of keys and teams: one that nothing answers to would bar everything and say nothing. A
+/// provider without a catalogue may serve any name. Routes' names have been resolved already.
+fn check_bare_names(policy: &Policy, rules: &Rules, problems: &mut Vec<Problem>) {
+    let is_target = |name: &str| rules.models.values().flatten().any(|target| target.model == name);
+    if rules.providers.iter().any(|provider| !catalog::has_provider(&provider.catalogue)) {
+        return;
+    }
+    for bare in bare_names(policy).into_iter().filter(|bare| !bare.path.starts_with("routes[")) {
+        if is_target(&bare.name) || !serving(&rules.providers, &bare.name).is_empty() {
+            continue;
+        }
+        let message = format!(
+            "{}; a model that the catalogue does not have is written with its provider, as provider/model",
+            unknown_name(rules, &bare.name)
+        );
+        problems.push(Problem::new(bare.path, message));
     }
 }
 
@@ -221,4 +261,61 @@ fn access(policy: &Policy) -> Access {
         })
         .collect();
     Access::new(keys, &teams, policy.anonymous == Anonymous::Allow)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::Gateway;
+    use crate::gateway::ability::Abilities;
+
+    /// The problems of a policy of one provider with what `more` adds, as text.
+    fn problems(provider: Value, more: Value) -> Vec<String> {
+        let mut policy = json!({
+            "version": 1,
+            "providers": {"openai": {"api": "openai", "endpoint": "https://api.openai.com/v1"}},
+            "teams": {},
+            "anonymous": "allow",
+        });
+        for (name, value) in provider.as_object().unwrap() {
+            policy["providers"][name] = value.clone();
+        }
+        for (name, value) in more.as_object().unwrap() {
+            policy[name] = value.clone();
+        }
+        let compiled = Gateway::compile(&policy, &|_| None, Abilities::ALL);
+        compiled.err().unwrap_or_default().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_bare_name_that_nobody_serves_is_refused_with_the_nearest() {
+        let team = |names: Value| json!({"teams": {"growth": {"models": names}}});
+        let found = problems(json!({}), team(json!(["gpt-5", "gtp-5-mini", "auto", "gpt-*", "openai/anything"])));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with("teams.growth.models[1]: nothing answers to model \"gtp-5-mini\""), "{found:?}");
+        assert!(found[0].contains("did you mean \"openai/gpt-5-mini\"?"), "{found:?}");
+
+        let own = json!({"vllm": {"api": "openai", "endpoint": "http://127.0.0.1:8000/v1"}});
+        assert_eq!(problems(own, team(json!(["qwen3-32b"]))), [""; 0], "a provider of one's own serves what it likes");
+        let entry =
+            json!({"models": {"new": {"targets": ["openai/gpt-99"]}}, "teams": {"growth": {"models": ["gpt-99"]}}});
+        assert_eq!(problems(json!({}), entry), [""; 0], "a target's own name");
+    }
+
+    #[test]
+    fn a_misspelt_catalogue_is_refused_and_a_name_of_ones_own_is_not() {
+        let provider = |name: &str, catalogue: Option<&str>| {
+            let mut provider = json!({"api": "openai", "endpoint": "http://127.0.0.1:8000/v1"});
+            if let Some(catalogue) = catalogue {
+                provider["catalogue"] = json!(catalogue);
+            }
+            json!({name: provider})
+        };
+        let found = problems(provider("eu", Some("opneai")), json!({}));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with("providers.eu.catalogue: ") && found[0].contains("did you mean \"openai\"?"));
+        assert_eq!(problems(provider("eu", Some("openai")), json!({})), [""; 0]);
+        assert_eq!(problems(provider("vllm-eu", None), json!({})), [""; 0]);
+    }
 }

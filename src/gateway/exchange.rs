@@ -6,6 +6,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
 
+use crate::chat::capability::Capabilities;
 use crate::chat::head::{Head, UsageRequest};
 use crate::codec::openai::error::encode_error;
 use crate::codec::openai::head::{Endpoint, decode_head};
@@ -17,7 +18,6 @@ use crate::gateway::attempt::{Attempt, Try};
 use crate::gateway::compile::Gateway;
 use crate::gateway::credential::{is_withheld, presented, refused};
 use crate::gateway::endpoint::{Asked, Call, asked};
-use crate::gateway::explain;
 use crate::gateway::step::{Dispatch, Reply, Step, Steps};
 use crate::host::{Host, Timestamp};
 use crate::http::Headers;
@@ -70,6 +70,12 @@ pub(crate) struct Request {
     pub asked_usage: bool,
     /// Input tokens, by estimate.
     pub input_tokens: u64,
+    /// The output limit asked for, in tokens.
+    pub max_output: Option<u64>,
+    /// Answers asked for.
+    pub choices: u64,
+    /// What a model must be able to do.
+    pub needs: Capabilities,
 }
 
 /// The request as the proxy holds it now: the header list is one for all attempts, so each must know what the last left.
@@ -184,30 +190,38 @@ impl Exchange {
             stream: head.stream,
             asked_usage: head.usage_request == UsageRequest::Asked,
             input_tokens: estimate_request(&head),
+            max_output: head.max_output,
+            choices: u64::from(head.choices),
+            needs: head.needs,
         };
         self.dice = host.random();
         let draw = Draw { now: self.started, dice: self.dice };
-        let facts = self.facts(&head);
-        let decision = decide(&self.gateway.rules, &facts, &self.principal, draw)?;
-        if self.headers.get("x-weir-dry-run") == Some(b"1") {
-            let body = explain::decision(&self.gateway, &facts, &decision, draw).to_string().into_bytes();
-            self.decision = Some(decision);
-            return Ok(self.answer_itself(200, body));
+        let decision = decide(&self.gateway.rules, &self.facts(), &self.principal, draw)?;
+        let refusal = decision.refusal(self.request.model.as_deref().unwrap_or(""));
+        if refusal.is_none() {
+            self.plan = self.plan_of(&decision, host);
         }
-        self.plan = self.plan_of(&decision, host);
+        // Kept even when it refuses: the books then name the route.
         self.decision = Some(decision);
-        self.send(body, &head)
+        match refusal {
+            Some(error) => Err(error),
+            None if self.headers.get("x-weir-dry-run") == Some(b"1") => {
+                let body = self.explained().to_string().into_bytes();
+                Ok(self.answer_itself(200, body))
+            }
+            None => self.send(body, &head),
+        }
     }
 
-    fn facts<'a>(&'a self, head: &Head) -> Facts<'a> {
+    pub(crate) fn facts(&self) -> Facts<'_> {
         Facts {
             api: self.call.api,
             model: self.request.model.as_deref().unwrap_or(""),
             stream: self.request.stream,
             input_tokens: self.request.input_tokens,
-            max_output: head.max_output,
-            choices: u64::from(head.choices),
-            needs: head.needs,
+            max_output: self.request.max_output,
+            choices: self.request.choices,
+            needs: self.request.needs,
             headers: &self.headers,
         }
     }

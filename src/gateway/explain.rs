@@ -1,14 +1,15 @@
 //! A decision as JSON, for `weir explain` and for a dry run: the facts, every candidate with its cost or the reason of
 //! its rejection. No text of the conversation, no secret.
 
+use std::rc::Rc;
+
 use serde_json::{Value, json};
 
 use crate::chat::money::Money;
-use crate::config::policy::Prefer;
-use crate::gateway::compile::Gateway;
-use crate::policy::decide::{Decision, Draw};
-use crate::policy::facts::Facts;
+use crate::config::policy::{FallbackOn, Prefer};
+use crate::gateway::exchange::Exchange;
 use crate::policy::rank::{expected_cost, worst_cost};
+use crate::policy::rules::Target;
 
 /// A ranking's name in a policy file.
 pub fn prefer_name(prefer: Prefer) -> &'static str {
@@ -19,41 +20,71 @@ pub fn prefer_name(prefer: Prefer) -> &'static str {
     }
 }
 
-/// The decision as one JSON object.
-pub fn decision(gateway: &Gateway, facts: &Facts<'_>, decision: &Decision, draw: Draw) -> Value {
-    let micros = |cost: Option<Money>| cost.map(Money::micros);
-    let candidates: Vec<Value> = decision
-        .ranked
-        .iter()
-        .map(|target| {
+/// A cause of a further attempt as a policy file writes it.
+fn on_name(on: FallbackOn) -> String {
+    match on {
+        FallbackOn::Status(status) => status.to_string(),
+        FallbackOn::ServerError => "5xx".to_owned(),
+        FallbackOn::Timeout => "timeout".to_owned(),
+        FallbackOn::Connect => "connect".to_owned(),
+    }
+}
+
+impl Exchange {
+    /// What is known so far, as one JSON object. What is not known yet, because the request was refused before, is null.
+    pub fn explained(&self) -> Value {
+        json!({
+            "policy": self.gateway.hash,
+            "draw": format!("{:016x}", self.dice),
+            "principal": {"key": self.principal.key, "team": self.principal.team},
+            "request": self.explained_request(),
+            "route": self.decision.as_ref().map(|decision| &decision.route).filter(|route| !route.is_empty()),
+            "prefer": self.decision.as_ref().map(|decision| prefer_name(decision.prefer)),
+            "candidates": self.explained_candidates(),
+            "rejected": self.explained_rejections(),
+            "fallback": self.decision.as_ref().map(|decision| json!({
+                "attempts": decision.fallback.attempts,
+                "on": decision.fallback.on.iter().copied().map(on_name).collect::<Vec<_>>(),
+                "per_try_timeout_ms": decision.fallback.per_try_timeout_millis,
+            })),
+        })
+    }
+
+    fn explained_request(&self) -> Option<Value> {
+        let facts = self.facts();
+        self.request.model.as_ref().map(|model| {
+            json!({
+                "api": facts.api.name(),
+                "model": model,
+                "stream": facts.stream,
+                "input_tokens_estimate": facts.input_tokens,
+                "max_output": facts.max_output,
+                "choices": facts.choices,
+                "needs": facts.needs.iter().map(|need| need.name()).collect::<Vec<_>>(),
+            })
+        })
+    }
+
+    fn explained_candidates(&self) -> Vec<Value> {
+        let (facts, now) = (self.facts(), self.started);
+        let micros = |cost: Option<Money>| cost.map(Money::micros);
+        let ranked = self.decision.as_ref().map(|decision| decision.ranked.as_slice()).unwrap_or_default();
+        let one = |target: &Rc<Target>| {
             json!({
                 "target": target.name,
                 "cluster": target.provider.cluster,
-                "expected_cost_microusd": micros(expected_cost(target, facts, draw.now)),
-                "worst_cost_microusd": micros(worst_cost(target, facts, draw.now)),
+                "expected_cost_microusd": micros(expected_cost(target, &facts, now)),
+                "worst_cost_microusd": micros(worst_cost(target, &facts, now)),
             })
-        })
-        .collect();
-    let rejected: Vec<Value> = decision
-        .rejected
-        .iter()
-        .map(|one| json!({"target": one.target, "rule": one.reason.name(), "reason": one.reason.to_string()}))
-        .collect();
-    json!({
-        "policy": gateway.hash,
-        "draw": format!("{:016x}", draw.dice),
-        "request": {
-            "api": facts.api.name(),
-            "model": facts.model,
-            "stream": facts.stream,
-            "input_tokens_estimate": facts.input_tokens,
-            "max_output": facts.max_output,
-            "needs": facts.needs.iter().map(|need| need.name()).collect::<Vec<_>>(),
-        },
-        "route": (!decision.route.is_empty()).then_some(&decision.route),
-        "prefer": prefer_name(decision.prefer),
-        "candidates": candidates,
-        "rejected": rejected,
-        "attempts": decision.fallback.attempts,
-    })
+        };
+        ranked.iter().map(one).collect()
+    }
+
+    fn explained_rejections(&self) -> Vec<Value> {
+        let rejected = self.decision.as_ref().map(|decision| decision.rejected.as_slice()).unwrap_or_default();
+        rejected
+            .iter()
+            .map(|one| json!({"target": one.target, "rule": one.reason.name(), "reason": one.reason.to_string()}))
+            .collect()
+    }
 }

@@ -58,11 +58,26 @@ pub fn default_fallback() -> Fallback {
     }
 }
 
-/// Decides a request.
+impl Decision {
+    /// What the client is told when nothing is eligible: `model_not_allowed` when permissions alone are in the way,
+    /// `no_eligible_target` otherwise, with every reason. `model` is the name that the client used.
+    pub fn refusal(&self, model: &str) -> Option<GatewayError> {
+        if !self.ranked.is_empty() {
+            return None;
+        }
+        let permission = self.rejected.iter().all(|rejection| rejection.reason.is_permission());
+        let code = if permission { ErrorCode::ModelNotAllowed } else { ErrorCode::NoEligibleTarget };
+        let reasons: Vec<String> =
+            self.rejected.iter().map(|rejection| format!("{}: {}", rejection.target, rejection.reason)).collect();
+        let message = format!("no target may serve model \"{model}\": {}", reasons.join("; "));
+        Some(GatewayError::new(code, message).at("model"))
+    }
+}
+
+/// Decides a request. The decision may hold no eligible target (see `Decision::refusal`).
 ///
 /// # Errors
-/// `unknown_model` when nothing answers to the name, `model_not_allowed` when permissions alone are in the way,
-/// `no_eligible_target` with every reason otherwise.
+/// `unknown_model` when nothing answers to the name.
 pub fn decide(rules: &Rules, facts: &Facts<'_>, principal: &Principal, draw: Draw) -> Result<Decision, GatewayError> {
     let route = route::find(&rules.routes, facts, principal);
     let none = Require::default();
@@ -88,12 +103,11 @@ pub fn decide(rules: &Rules, facts: &Facts<'_>, principal: &Principal, draw: Dra
             continue;
         }
         match rejection(&target, require, facts, principal, draw.now) {
+            // Named through several entries, a target can break one rule by each.
+            Some(reason) if decision.rejected.iter().any(|one| one.target == target.name && one.reason == reason) => {}
             Some(reason) => decision.rejected.push(Rejection { target: target.name.clone(), reason }),
             None => decision.ranked.push(target),
         }
-    }
-    if decision.ranked.is_empty() {
-        return Err(nothing_left(facts, &decision));
     }
     rank(&mut decision.ranked, prefer, facts, draw.now, draw.dice);
     Ok(decision)
@@ -110,11 +124,101 @@ fn natural_preference(model: &str, targets: &[Rc<Target>], written: Option<Prefe
     }
 }
 
-fn nothing_left(facts: &Facts<'_>, decision: &Decision) -> GatewayError {
-    let permission = decision.rejected.iter().all(|rejection| rejection.reason.is_permission());
-    let code = if permission { ErrorCode::ModelNotAllowed } else { ErrorCode::NoEligibleTarget };
-    let reasons: Vec<String> =
-        decision.rejected.iter().map(|rejection| format!("{}: {}", rejection.target, rejection.reason)).collect();
-    let message = format!("no target may serve model \"{}\": {}", facts.model, reasons.join("; "));
-    GatewayError::new(code, message).at("model")
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::{Decision, Draw, decide};
+    use crate::config::policy::{Match, Prefer};
+    use crate::error::ErrorCode;
+    use crate::host::Timestamp;
+    use crate::http::Headers;
+    use crate::policy::access::Principal;
+    use crate::policy::rules::sample::{facts, price, provider, rules, target};
+    use crate::policy::rules::{Require, Route, Rules, Target};
+
+    const DRAW: Draw = Draw { now: Timestamp::from_secs(0), dice: 0 };
+
+    fn decided(rules: &Rules, model: &str) -> Decision {
+        decide(rules, &facts(model, &Headers::default()), &Principal::default(), DRAW).unwrap()
+    }
+
+    fn names(decision: &Decision) -> Vec<&str> {
+        decision.ranked.iter().map(|target| target.name.as_str()).collect()
+    }
+
+    fn route(targets: Option<Vec<Rc<Target>>>, require: Require, prefer: Prefer) -> Route {
+        let fallback = Rc::new(super::default_fallback());
+        Route { name: "only".into(), matches: Match::default(), targets, require, prefer, fallback }
+    }
+
+    fn entries() -> Vec<(&'static str, Vec<Rc<Target>>)> {
+        let one = |model: &str, entry: &str, cost| {
+            vec![Rc::new(Target {
+                prices: price(cost, cost),
+                quality: Some(cost / 10.0),
+                ..target(provider("p"), model, entry)
+            })]
+        };
+        vec![("dear", one("big", "dear", 9.0)), ("cheap", one("small", "cheap", 1.0))]
+    }
+
+    #[test]
+    fn a_target_named_twice_is_tried_once() {
+        let all: Vec<_> = entries().into_iter().flat_map(|(_, targets)| targets).collect();
+        let twice = [all.clone(), all].concat();
+        let mut rules = rules(vec![provider("p")], entries());
+        rules.routes = vec![route(Some(twice.clone()), Require::default(), Prefer::Ordered)];
+        assert_eq!(names(&decided(&rules, "whatever")), ["p/big", "p/small"]);
+        rules.routes = vec![route(Some(twice), Require { quality: Some(0.5), ..Require::default() }, Prefer::Ordered)];
+        let decision = decided(&rules, "whatever");
+        assert_eq!(names(&decision), ["p/big"]);
+        assert_eq!(decision.rejected.len(), 1, "{:?}", decision.rejected);
+    }
+
+    #[test]
+    fn auto_is_the_cheapest_and_other_names_keep_their_order() {
+        let mut rules = rules(vec![provider("p")], entries());
+        let auto = decided(&rules, "auto");
+        assert_eq!((auto.prefer, names(&auto)), (Prefer::Cheapest, vec!["p/small", "p/big"]));
+        assert_eq!((decided(&rules, "dear").prefer, auto.route.as_str()), (Prefer::Ordered, ""));
+        rules.routes = vec![route(None, Require::default(), Prefer::Weighted)];
+        assert_eq!(
+            (decided(&rules, "auto").prefer, decided(&rules, "auto").route.as_str()),
+            (Prefer::Weighted, "only")
+        );
+    }
+
+    #[test]
+    fn weights_are_drawn_where_nobody_says_otherwise() {
+        let weighted = |weight, model: &str| Rc::new(Target { weight, ..target(provider("p"), model, "split") });
+        let mut rules = rules(vec![provider("p")], vec![("split", vec![weighted(0, "a"), weighted(1, "b")])]);
+        assert_eq!(names(&decided(&rules, "split")), ["p/b", "p/a"]);
+        rules.routes = vec![route(Some(rules.models["split"].clone()), Require::default(), Prefer::Ordered)];
+        assert_eq!(names(&decided(&rules, "split")), ["p/a", "p/b"], "a route that lists targets says how");
+    }
+
+    #[test]
+    fn permission_and_eligibility_have_codes_of_their_own() {
+        use crate::policy::require::Reason;
+        let rejection = |reason| super::Rejection { target: "p/m".into(), reason };
+        let barred = || rejection(Reason::NotAllowed { level: "team \"growth\"".into() });
+        let unpriced = || rejection(Reason::Unpriced);
+        let mut decision = decided(&rules(vec![provider("p")], entries()), "dear");
+        assert!(decision.refusal("dear").is_none());
+        decision.ranked.clear();
+        for (rejected, code) in [
+            (vec![barred(), barred()], ErrorCode::ModelNotAllowed),
+            (vec![barred(), unpriced()], ErrorCode::NoEligibleTarget),
+            (vec![unpriced()], ErrorCode::NoEligibleTarget),
+        ] {
+            decision.rejected = rejected;
+            assert_eq!(decision.refusal("dear").unwrap().code, code);
+        }
+        let error = decision.refusal("dear").unwrap();
+        assert_eq!(
+            error.message,
+            "no target may serve model \"dear\": p/m: its price is not known and the route limits cost"
+        );
+    }
 }

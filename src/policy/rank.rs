@@ -67,3 +67,95 @@ fn next(state: u64) -> u64 {
     word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     word ^ (word >> 31)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::{expected_cost, next, rank, worst_cost};
+    use crate::chat::money::Money;
+    use crate::config::policy::Prefer;
+    use crate::host::Timestamp;
+    use crate::http::Headers;
+    use crate::policy::price::Prices;
+    use crate::policy::rules::Target;
+    use crate::policy::rules::sample::{facts, price, provider, target};
+
+    fn names(targets: &[Rc<Target>]) -> Vec<&str> {
+        targets.iter().map(|target| target.model.as_str()).collect()
+    }
+
+    fn ranked(targets: &[Rc<Target>], prefer: Prefer, dice: u64) -> Vec<Rc<Target>> {
+        let headers = Headers::default();
+        let mut targets = targets.to_vec();
+        rank(&mut targets, prefer, &facts("m", &headers), Timestamp::default(), dice);
+        targets
+    }
+
+    #[test]
+    fn the_cheapest_comes_first_and_an_unknown_price_last() {
+        let one = |name: &str, prices: Option<Prices>| Rc::new(Target { prices, ..target(provider("p"), name, "m") });
+        let targets = [
+            one("unknown", None),
+            one("dear", price(10.0, 10.0)),
+            one("cheap", price(1.0, 1.0)),
+            one("also-cheap", price(1.0, 1.0)),
+            one("free", price(0.0, 0.0)),
+        ];
+        assert_eq!(
+            names(&ranked(&targets, Prefer::Cheapest, 7)),
+            ["free", "cheap", "also-cheap", "dear", "unknown"],
+            "equal costs keep the order written"
+        );
+        let ordered = ranked(&targets, Prefer::Ordered, 7);
+        assert_eq!(names(&ordered), ["unknown", "dear", "cheap", "also-cheap", "free"]);
+    }
+
+    #[test]
+    fn a_draw_follows_the_weights_and_never_prefers_weight_zero() {
+        let one = |name: &str, weight| Rc::new(Target { weight, ..target(provider("p"), name, "m") });
+        let targets = [one("seventy", 70), one("thirty", 30), one("never", 0)];
+        let (mut first, mut dice) = ([0_u32; 2], 1);
+        for _ in 0..10_000 {
+            dice = next(dice);
+            let order = ranked(&targets, Prefer::Weighted, dice);
+            assert_eq!(names(&order).len(), 3);
+            match order[0].model.as_str() {
+                "seventy" => first[0] += 1,
+                "thirty" => first[1] += 1,
+                other => panic!("{other} was drawn first"),
+            }
+            assert_eq!(order[2].model, "never");
+        }
+        assert!((6_800..7_200).contains(&first[0]), "{first:?}");
+    }
+
+    #[test]
+    fn the_same_dice_give_the_same_order() {
+        let one = |name: &str| Rc::new(target(provider("p"), name, "m"));
+        let targets = [one("a"), one("b"), one("c"), one("d")];
+        for dice in [0, 1, u64::MAX] {
+            let twice = [ranked(&targets, Prefer::Weighted, dice), ranked(&targets, Prefer::Weighted, dice)];
+            assert_eq!(names(&twice[0]), names(&twice[1]));
+        }
+    }
+
+    #[test]
+    fn costs_follow_the_limits_that_apply() {
+        let headers = Headers::default();
+        let mut facts = facts("m", &headers);
+        let mut target = Target { prices: price(1.0, 10.0), ..target(provider("p"), "m", "m") };
+        let costs = |target: &Target, facts: &_| {
+            [expected_cost, worst_cost].map(|cost| cost(target, facts, Timestamp::default()).map(Money::micros))
+        };
+        assert_eq!(costs(&target, &facts), [Some(1_000 + 4_000), Some(1_000 + 81_920)], "no limit is known");
+        target.max_output = Some(2_000);
+        assert_eq!(costs(&target, &facts), [Some(5_000), Some(21_000)], "the model's limit");
+        facts.max_output = Some(100);
+        assert_eq!(costs(&target, &facts), [Some(2_000), Some(2_000)], "the request's limit");
+        facts.choices = 3;
+        assert_eq!(costs(&target, &facts), [Some(4_000), Some(4_000)], "every answer is paid for");
+        target.prices = None;
+        assert_eq!(costs(&target, &facts), [None, None]);
+    }
+}

@@ -190,3 +190,142 @@ fn cost(target: &Target, require: &Require, facts: &Facts<'_>, now: Timestamp) -
     let Some(worst) = worst_cost(target, facts, now) else { return Some(Reason::Unpriced) };
     (worst > limit).then_some(Reason::Cost { worst, limit })
 }
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::rejection;
+    use crate::chat::capability::{Capabilities, Capability};
+    use crate::chat::money::Money;
+    use crate::host::Timestamp;
+    use crate::http::Headers;
+    use crate::policy::access::{Access, Key, Principal, Team};
+    use crate::policy::facts::Facts;
+    use crate::policy::rules::sample::{facts, price, provider, target};
+    use crate::policy::rules::{Provider, Require, Target};
+
+    /// What a target is refused for: the rule's name and the sentence.
+    fn said(target: &Target, require: &Require, facts: &Facts<'_>, principal: &Principal) -> Option<String> {
+        let reason = rejection(target, require, facts, principal, Timestamp::default())?;
+        Some(format!("{}: {reason}", reason.name()))
+    }
+
+    fn plain() -> Target {
+        target(provider("p"), "m", "entry")
+    }
+
+    #[test]
+    fn each_rule_says_the_rule_and_the_value_found() {
+        let headers = Headers::default();
+        let asks = || facts("m", &headers);
+        let anybody = Principal::default();
+        let free = Require::default;
+        let vision = Capabilities::NONE.with(Capability::Vision);
+        let in_us = || target(Provider { region: Some("us".into()), ..provider("p") }, "m", "entry");
+        let limited = |usd| Require { max_cost: Money::from_usd(usd), ..free() };
+        let priced = || Target { prices: price(1.0, 1.0), max_output: Some(1_000), ..plain() };
+        let cases: Vec<(Target, Require, Facts<'_>, Option<&str>)> = vec![
+            (plain(), free(), asks(), None),
+            (
+                in_us(),
+                Require { regions: vec!["eu".into(), "uk".into()], ..free() },
+                asks(),
+                Some("region: region is us, the route requires eu or uk"),
+            ),
+            (
+                plain(),
+                Require { regions: vec!["eu".into()], ..free() },
+                asks(),
+                Some("region: region is not stated, the route requires eu"),
+            ),
+            (
+                in_us(),
+                Require { labels: vec!["zdr".into()], ..free() },
+                asks(),
+                Some("label: label \"zdr\" is missing"),
+            ),
+            (
+                Target { capabilities: Some(Capabilities::NONE), ..plain() },
+                free(),
+                Facts { needs: vision, ..asks() },
+                Some("capability: cannot do vision"),
+            ),
+            (
+                Target { capabilities: Some(vision), ..plain() },
+                Require { capabilities: Capabilities::NONE.with(Capability::Tools), ..free() },
+                Facts { needs: vision, ..asks() },
+                Some("capability: cannot do tools"),
+            ),
+            (plain(), free(), Facts { needs: vision, ..asks() }, None),
+            (
+                Target { max_output: Some(10), ..plain() },
+                free(),
+                Facts { max_output: Some(11), ..asks() },
+                Some("output: writes at most 10 tokens, the request asks for 11"),
+            ),
+            (
+                Target { context_window: Some(1_099), ..plain() },
+                free(),
+                Facts { max_output: Some(100), ..asks() },
+                Some("context: context window is 1099 tokens, the request needs about 1100"),
+            ),
+            (
+                Target { context_window: Some(1_100), ..plain() },
+                free(),
+                Facts { max_output: Some(100), ..asks() },
+                None,
+            ),
+            (
+                Target { max_input: Some(999), context_window: Some(9_999), ..plain() },
+                free(),
+                asks(),
+                Some("context: context window is 999 tokens, the request needs about 1000"),
+            ),
+            (
+                Target { quality: Some(0.5), ..plain() },
+                Require { quality: Some(0.7), ..free() },
+                asks(),
+                Some("quality: quality is 0.5, the bar is 0.7"),
+            ),
+            (
+                plain(),
+                Require { quality: Some(0.7), ..free() },
+                asks(),
+                Some("quality: quality is not stated, the bar is 0.7"),
+            ),
+            (priced(), limited(0.002), asks(), None),
+            (priced(), limited(0.001999), asks(), Some("cost: may cost $0.002000, the route allows $0.001999")),
+            (plain(), limited(1.0), asks(), Some("unpriced: its price is not known and the route limits cost")),
+        ];
+        for (target, require, facts, expected) in cases {
+            assert_eq!(said(&target, &require, &facts, &anybody).as_deref(), expected);
+        }
+    }
+
+    #[test]
+    fn permissions_name_the_level_that_is_in_the_way() {
+        let headers = Headers::default();
+        let list = |item: &str| Some(vec![item.to_owned()]);
+        let principal = |models: Option<Vec<String>>, regions: Option<Vec<String>>| {
+            let teams = [Team { name: "growth".into(), parent: None, models, regions }];
+            let key = Key {
+                id: "k".into(),
+                sha256: Sha256::digest("k").into(),
+                team: Some(0),
+                expires_at: None,
+                models: None,
+            };
+            Access::new(vec![key], &teams, false).principal(Some(b"k"), 0).unwrap()
+        };
+        let said = |principal: &Principal| said(&plain(), &Require::default(), &facts("m", &headers), principal);
+        for allowed in ["entry", "p/m", "m", "p/*", "*"] {
+            assert_eq!(said(&principal(list(allowed), None)), None, "{allowed}");
+        }
+        let barred = principal(list("other"), list("eu"));
+        assert_eq!(said(&barred).as_deref(), Some("not_allowed: team \"growth\" may not use it"));
+        let elsewhere = principal(None, list("eu"));
+        let expected = "region_not_allowed: team \"growth\" may not use its region (not stated)";
+        assert_eq!(said(&elsewhere).as_deref(), Some(expected));
+    }
+}

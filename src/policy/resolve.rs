@@ -92,7 +92,8 @@ pub fn target(provider: &Rc<Provider>, written: &WrittenTarget, entry: &str) -> 
     }
 }
 
-fn unknown_name(rules: &Rules, name: &str) -> String {
+/// What is said of a name that nothing answers to, with the nearest one that something does.
+pub fn unknown_name(rules: &Rules, name: &str) -> String {
     let mut message = format!("nothing answers to model \"{name}\"");
     let nearest = rules.providers.iter().find_map(|provider| {
         catalog::nearest(&provider.catalogue, name).map(|nearest| format!("{}/{nearest}", provider.name))
@@ -101,4 +102,74 @@ fn unknown_name(rules: &Rules, name: &str) -> String {
         message.push_str(&format!("; did you mean \"{nearest}\"?"));
     }
     message
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::{AUTO, resolve};
+    use crate::error::ErrorCode;
+    use crate::policy::rules::sample::{provider, rules, target};
+    use crate::policy::rules::{Provider, Rules};
+
+    fn found(rules: &Rules, name: &str) -> Vec<String> {
+        resolve(rules, name).unwrap().iter().map(|target| format!("{} of {:?}", target.name, target.entry)).collect()
+    }
+
+    fn refusal(rules: &Rules, name: &str) -> String {
+        let error = resolve(rules, name).unwrap_err();
+        assert_eq!((error.code, error.param), (ErrorCode::UnknownModel, Some("model")));
+        error.message
+    }
+
+    fn two() -> Rules {
+        let own = || Provider { index: 1, ..provider("vllm") };
+        let entry = |model: &str, name: &str| vec![Rc::new(target(own(), model, name))];
+        let entries = vec![("smart", entry("big", "smart")), ("fast", entry("small", "fast"))];
+        rules(vec![provider("openai"), own()], entries)
+    }
+
+    #[test]
+    fn a_name_is_an_entry_then_a_providers_then_the_catalogues() {
+        let rules = two();
+        assert_eq!(found(&rules, "fast"), [r#"vllm/small of "fast""#]);
+        assert_eq!(found(&rules, AUTO), [r#"vllm/small of "fast""#, r#"vllm/big of "smart""#]);
+        assert_eq!(found(&rules, "vllm/org/any-model"), [r#"vllm/org/any-model of """#]);
+        assert_eq!(found(&rules, "gpt-5-mini"), [r#"openai/gpt-5-mini of """#]);
+        assert!(!resolve(&rules, "vllm/unheard-of").unwrap()[0].known, "it may not label a metric");
+    }
+
+    #[test]
+    fn a_name_that_nothing_answers_to_is_refused_with_a_way_out() {
+        let rules = two();
+        assert_eq!(
+            refusal(&rules, "gtp-5-mini"),
+            r#"nothing answers to model "gtp-5-mini"; did you mean "openai/gpt-5-mini"?"#
+        );
+        assert_eq!(refusal(&rules, "vllm/"), r#"nothing answers to model "vllm/""#);
+        for name in ["", "a\nb", &"x".repeat(257)] {
+            assert_eq!(refusal(&rules, name), "the name of a model has 1 to 256 bytes and no control characters");
+        }
+    }
+
+    #[test]
+    fn a_bare_name_of_several_providers_is_ambiguous() {
+        let eu = Provider { index: 1, catalogue: "openai".into(), ..provider("openai-eu") };
+        let rules = rules(vec![provider("openai"), eu], vec![]);
+        assert_eq!(
+            refusal(&rules, "gpt-5-mini"),
+            r#"model "gpt-5-mini" is served by several providers: name one as openai/gpt-5-mini or openai-eu/gpt-5-mini"#
+        );
+    }
+
+    #[test]
+    fn a_policy_of_one_provider_and_nothing_else_routes_any_name() {
+        let alone = rules(vec![provider("vllm")], vec![]);
+        assert_eq!(found(&alone, "anything"), [r#"vllm/anything of """#]);
+        assert_eq!(found(&alone, AUTO), [r#"vllm/auto of """#]);
+        let entry = vec![Rc::new(target(provider("vllm"), "small", "fast"))];
+        let described = rules(vec![provider("vllm")], vec![("fast", entry)]);
+        assert_eq!(refusal(&described, "anything"), r#"nothing answers to model "anything""#);
+    }
 }

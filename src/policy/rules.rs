@@ -124,3 +124,94 @@ pub struct Require {
     /// The worst case must not cost more.
     pub max_cost: Option<Money>,
 }
+
+/// Rules for the tests of this room, with as little in them as compiles.
+#[cfg(test)]
+pub(crate) mod sample {
+    use std::collections::HashMap;
+    use std::rc::Rc;
+
+    use super::{Provider, Rules, Target};
+    use crate::chat::capability::Capabilities;
+    use crate::chat::family::ApiFamily;
+    use crate::chat::money::TokenPrice;
+    use crate::config::policy::Explain;
+    use crate::http::Headers;
+    use crate::policy::access::Access;
+    use crate::policy::decide::default_fallback;
+    use crate::policy::facts::Facts;
+    use crate::policy::price::Prices;
+
+    /// A provider whose catalogue is the one of its name.
+    pub(crate) fn provider(name: &str) -> Provider {
+        Provider {
+            index: 0,
+            name: name.to_owned(),
+            api: ApiFamily::OpenAi,
+            cluster: name.to_owned(),
+            authority: "127.0.0.1".to_owned(),
+            base_path: "/v1".to_owned(),
+            tls: false,
+            keys: Vec::new(),
+            catalogue: name.to_owned(),
+            region: None,
+            labels: Vec::new(),
+            headers: Vec::new(),
+        }
+    }
+
+    /// A target of `models.<entry>` of which nothing is known.
+    pub(crate) fn target(provider: Provider, model: &str, entry: &str) -> Target {
+        Target {
+            name: format!("{}/{model}", provider.name),
+            provider: Rc::new(provider),
+            model: model.to_owned(),
+            entry: entry.to_owned(),
+            weight: 1,
+            quality: None,
+            context_window: None,
+            max_input: None,
+            max_output: None,
+            capabilities: None,
+            prices: None,
+            known: true,
+        }
+    }
+
+    /// A list price in USD per million tokens.
+    pub(crate) fn price(input: f64, output: f64) -> Option<Prices> {
+        let usd = |price| TokenPrice::from_usd_per_mtok(price).unwrap();
+        Some(Prices { input: usd(input), output: usd(output), ..Prices::default() })
+    }
+
+    /// Rules of providers and `models` entries, for anybody.
+    pub(crate) fn rules(providers: Vec<Provider>, entries: Vec<(&str, Vec<Rc<Target>>)>) -> Rules {
+        let mut model_names: Vec<String> = entries.iter().map(|(name, _)| (*name).to_owned()).collect();
+        model_names.sort();
+        Rules {
+            providers: providers.into_iter().map(Rc::new).collect(),
+            models: entries.into_iter().map(|(name, targets)| (name.to_owned(), targets)).collect::<HashMap<_, _>>(),
+            model_names,
+            routes: Vec::new(),
+            fallback: Rc::new(default_fallback()),
+            access: Access::default(),
+            labels: Vec::new(),
+            audit: false,
+            explain: Explain::Off,
+        }
+    }
+
+    /// A request of 1000 tokens that needs nothing special.
+    pub(crate) fn facts<'a>(model: &'a str, headers: &'a Headers) -> Facts<'a> {
+        Facts {
+            api: ApiFamily::OpenAi,
+            model,
+            stream: false,
+            input_tokens: 1_000,
+            max_output: None,
+            choices: 1,
+            needs: Capabilities::NONE,
+            headers,
+        }
+    }
+}

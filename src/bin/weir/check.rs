@@ -10,9 +10,12 @@ use weir::config::policy::{KeySource, Policy};
 use weir::config::problem::Problem;
 use weir::gateway::ability::Abilities;
 use weir::gateway::compile::Gateway;
+use weir::host::Timestamp;
 
-use crate::policy_file;
+use crate::{moment, policy_file};
 
+mod catalogue;
+mod idle;
 mod worst;
 
 /// Arguments of `weir check`.
@@ -23,6 +26,9 @@ pub struct Args {
     /// One JSON document on standard output: `{ok, problems, findings}`.
     #[arg(long)]
     json: bool,
+    /// The day for which prices, keys and retirements are looked at, as `2027-06-30`; today when absent.
+    #[arg(long, value_parser = moment::parse)]
+    now: Option<Timestamp>,
 }
 
 /// Runs the command.
@@ -30,8 +36,9 @@ pub struct Args {
 /// # Errors
 /// One sentence when the file cannot be read.
 pub fn run(args: &Args) -> Result<ExitCode, String> {
+    let now = args.now.map_or_else(moment::clock, Ok)?;
     let (problems, findings) = match policy_file::read(&args.policy).map(|written| check(&written)) {
-        Ok(Ok(checked)) => (Vec::new(), findings(&checked)),
+        Ok(Ok(checked)) => (Vec::new(), findings(&checked, now)),
         Ok(Err(problems)) => (problems, Vec::new()),
         Err(message) if args.json => (vec![Problem::new("", message)], Vec::new()),
         Err(message) => return Err(message),
@@ -83,7 +90,7 @@ pub fn print_problems(problems: &[Problem]) {
 }
 
 /// What is allowed and worth a second look.
-fn findings(checked: &Checked) -> Vec<Problem> {
+fn findings(checked: &Checked, now: Timestamp) -> Vec<Problem> {
     let policy = &checked.policy;
     let mut findings = Vec::new();
     for provider in &policy.providers {
@@ -99,7 +106,10 @@ fn findings(checked: &Checked) -> Vec<Problem> {
             findings.push(Problem::new(at("endpoint"), "http sends the key in clear text; use https"));
         }
     }
-    findings.extend(worst::findings(policy, &checked.gateway.rules));
+    let rules = &checked.gateway.rules;
+    findings.extend(idle::findings(policy, rules, now));
+    findings.extend(catalogue::findings(rules, now));
+    findings.extend(worst::findings(policy, rules, now));
     findings
 }
 
@@ -108,6 +118,7 @@ pub fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn rows(problems: &[Problem]) -> Vec<Value> {
+/// Problems as JSON.
+pub fn rows(problems: &[Problem]) -> Vec<Value> {
     problems.iter().map(|problem| json!({"path": problem.path, "message": problem.message})).collect()
 }

@@ -11,6 +11,7 @@ mod explain;
 mod key;
 mod mock;
 mod models;
+mod moment;
 mod policy_file;
 mod render;
 
