@@ -129,7 +129,7 @@ principal  key "growth-web", team "growth"
 asks for   model "once", about 9 tokens in
 route      "once", prefer ordered
 draw       000000000000002a
-fallback   at most 1 attempts on 429, connect, each with 30000 ms to its first byte
+fallback   none, one attempt with 30000 ms to the first byte
 
 candidates in the order in which they are tried
   1  us/big-1  expected $0.003218, at worst $0.032018
