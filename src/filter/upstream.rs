@@ -11,7 +11,8 @@ use crate::filter::envoy::{self, CLUSTER_HEADER, EXCHANGE_HEADER, Failover, Plac
 use crate::filter::host::Proxy;
 use crate::filter::perform::{Message, Performed, perform, send};
 use crate::filter::registry::{self, Shared};
-use crate::gateway::exchange::unavailable;
+use crate::gateway::exchange::{Exchange, unavailable};
+use crate::gateway::step::Steps;
 use crate::http::Headers;
 
 /// One attempt.
@@ -93,10 +94,20 @@ impl Upstream {
     fn body_complete(&mut self) -> Action {
         let Ok(body) = abi::whole_buffer(Buffer::RequestBody) else { return self.refuse() };
         let exchange = self.exchange.as_ref().and_then(|exchange| exchange.try_borrow_mut().ok());
+        // Once another attempt has begun, the target is no longer this one's.
+        let exchange = exchange.filter(|exchange| exchange.attempt_number() == self.number);
         let steps = exchange.and_then(|mut exchange| exchange.attempt_body(&body).ok());
         let Some(steps) = steps else { return self.refuse() };
         let performed = perform(steps, Message::Request, self.place(), &self.id);
         self.settle(performed)
+    }
+
+    /// Tells the exchange how the attempt ended.
+    fn tell(&self, ending: impl FnOnce(&mut Exchange) -> Steps) {
+        let exchange = self.exchange.as_ref().and_then(|exchange| exchange.try_borrow_mut().ok());
+        if let Some(steps) = exchange.map(|mut exchange| ending(&mut exchange)) {
+            perform(steps, Message::Response, self.place(), &self.id);
+        }
     }
 
     /// A further part of the request; `complete` says that it is the last.
@@ -115,12 +126,9 @@ impl Upstream {
 impl Context for Upstream {
     /// Envoy tells the end of an attempt before it chooses where the next one goes.
     fn on_done(&mut self) -> bool {
-        let exchange = self.exchange.take();
-        let steps =
-            exchange.as_ref().and_then(|exchange| Some(exchange.try_borrow_mut().ok()?.attempt_lost(self.number)));
-        if let Some(steps) = steps {
-            perform(steps, Message::Request, self.place(), &self.id);
-        }
+        let number = self.number;
+        self.tell(|exchange| exchange.attempt_lost(number, &Proxy));
+        self.exchange = None;
         true
     }
 }
@@ -153,10 +161,15 @@ impl HttpContext for Upstream {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, _end: bool) -> Action {
-        // The answer to what was refused here is nobody's word on the target.
-        let (Some(exchange), Request::Held | Request::Gone) = (&self.exchange, self.request) else {
+        if self.exchange.is_none() {
             return Action::Continue;
-        };
+        }
+        if self.request == Request::Refused {
+            // The answer to what was refused here is nobody's word on the target.
+            let number = self.number;
+            self.tell(|exchange| exchange.attempt_lost(number, &Proxy));
+            return Action::Continue;
+        }
         let status = abi::header(Map::ResponseHeaders, ":status").unwrap_or_default();
         let status = std::str::from_utf8(&status).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
         // The other headers matter to a key that met a limit, and only then are they worth a crossing.
@@ -164,10 +177,8 @@ impl HttpContext for Upstream {
         let headers = headers.and_then(Headers::from_serialized).unwrap_or_default();
         // In a cluster every answer is the provider's; the internal listener makes some up itself.
         let made_up = self.failover() == Failover::Loop && status >= 400 && envoy::answer_is_the_proxys_own();
-        let Ok(mut exchange) = exchange.try_borrow_mut() else { return Action::Continue };
-        let steps = exchange.attempt_answered(self.number, status, &headers, !made_up, &Proxy);
-        drop(exchange);
-        perform(steps, Message::Response, self.place(), &self.id);
+        let number = self.number;
+        self.tell(|exchange| exchange.attempt_answered(number, status, &headers, !made_up, &Proxy));
         Action::Continue
     }
 }

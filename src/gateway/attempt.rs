@@ -64,10 +64,18 @@ impl Exchange {
         order.clone().find(awake).or_else(|| order.clone().next())
     }
 
-    /// Attempts that have somewhere to go: the plan, and the further keys of the planned providers' pools.
+    /// Attempts that have somewhere to go: the plan, and the keys of the planned providers' pools that it leaves over.
     pub(crate) fn possible_attempts(&self, decision: &Decision) -> u32 {
-        let spare: usize = self.plan.iter().map(|one| one.target.provider.keys.len().saturating_sub(1)).sum();
-        u32::try_from(self.plan.len() + spare).unwrap_or(u32::MAX).min(decision.fallback.attempts.max(1))
+        let mut planned: Vec<(usize, usize)> =
+            self.plan.iter().filter_map(|one| Some((one.target.provider.index, one.key?))).collect();
+        planned.sort_unstable();
+        planned.dedup();
+        let mut pools: Vec<&Rc<Provider>> = self.plan.iter().map(|one| &one.target.provider).collect();
+        pools.sort_unstable_by_key(|provider| provider.index);
+        pools.dedup_by_key(|provider| provider.index);
+        let keys: usize = pools.iter().map(|provider| provider.keys.len()).sum();
+        let all = self.plan.len() + keys.saturating_sub(planned.len());
+        u32::try_from(all).unwrap_or(u32::MAX).min(decision.fallback.attempts.max(1))
     }
 
     /// Begins the next attempt, made by the filter of `provider`'s cluster, or by one that serves every provider.
@@ -82,6 +90,11 @@ impl Exchange {
             let message = "the proxy chose a cluster that the decision does not hold";
             return Err(GatewayError::new(ErrorCode::PolicyUnavailable, message));
         };
+        if provider.is_none() {
+            // The internal listener gets the headers anew each time, as the listener left them.
+            self.upstream.header_length = self.upstream.had_length.then_some(self.upstream.body_length);
+            self.upstream.owned.clear();
+        }
         let mut steps = Steps::default();
         self.set_headers(&next, &mut steps);
         if next.target.model == self.upstream.body_model {
@@ -170,18 +183,23 @@ impl Exchange {
         if status == 429 {
             self.rest_key(headers, host);
         }
-        if status < 400 { Steps::default() } else { self.next_cluster() }
+        if status < 400 { Steps::default() } else { self.next_cluster(host) }
     }
 
     /// The attempt of that number is over. If it never answered, the next one goes elsewhere.
-    pub fn attempt_lost(&mut self, number: usize) -> Steps {
+    pub fn attempt_lost(&mut self, number: usize, host: &dyn Host) -> Steps {
         let under_way = number == self.attempt_number();
         let unanswered = under_way && self.attempts.last().is_some_and(|attempt| attempt.status.is_none());
-        if unanswered { self.next_cluster() } else { Steps::default() }
+        if unanswered { self.next_cluster(host) } else { Steps::default() }
     }
 
     /// Where the proxy's next attempt goes. Said when an attempt has failed and not before: most never do.
-    fn next_cluster(&self) -> Steps {
+    /// After the last of the plan, the tries that are left go to keys of a pool that were not used.
+    fn next_cluster(&mut self, host: &dyn Host) -> Steps {
+        if self.plan.is_empty() {
+            let further = |attempt: &Attempt| self.other_key(&attempt.target, host);
+            self.plan = self.attempts.iter().find_map(further).into_iter().collect();
+        }
         let next = self.plan.front().map(|next| Step::NextCluster(next.target.provider.cluster.clone()));
         Steps { flow: Flow::Continue, list: next.into_iter().collect() }
     }
@@ -196,10 +214,17 @@ impl Exchange {
         if cooldown::rest(host, &provider.name, key, host.now(), retry_after_secs(headers)).is_err() {
             host.log(LogLevel::Warn, &format!("the rest of a key of {} could not be noted", provider.name));
         }
+        if let Some(next) = self.other_key(&target, host) {
+            self.plan.push_front(next);
+        }
+    }
+
+    /// The same target with a key of its pool that no attempt has used.
+    fn other_key(&self, target: &Rc<Target>, host: &dyn Host) -> Option<Try> {
+        let provider = &target.provider;
         let of_pool = |other: &Attempt| (other.target.provider.index == provider.index).then_some(other.key).flatten();
         let spent: Vec<usize> = self.attempts.iter().filter_map(of_pool).collect();
-        if let Some(key) = self.pick_key(provider, &spent, host) {
-            self.plan.push_front(Try { target: Rc::clone(&target), key: Some(key) });
-        }
+        let key = self.pick_key(provider, &spent, host)?;
+        Some(Try { target: Rc::clone(target), key: Some(key) })
     }
 }

@@ -195,3 +195,91 @@ fn an_attempt_that_nobody_decided_is_refused() {
     let ask = Ask { end: End::Last, ..Ask::chat("smart", false) };
     assert_eq!(gate.ask(&ask, &mut |_| Answer::Reset).seen.len(), 2);
 }
+
+#[test]
+fn an_end_that_is_told_late_changes_no_later_attempt() {
+    for failover in BOTH {
+        for (policy, model) in [(two_providers(), "smart"), (key_pool(), "any")] {
+            for (name, failure) in failures() {
+                let mut gate = Gate::open(failover, &policy);
+                let ask = Ask { late_end: true, ..Ask::chat(model, true) };
+                let outcome = second_answers(&mut gate, &ask, &failure, &Response::sse(&stream_with_usage()));
+                assert_eq!(outcome.audits.len(), 1);
+                let next_is_known = failover == Failover::Loop || matches!(failure, Answer::Reply(_));
+                if next_is_known && model == "smart" {
+                    assert_eq!(outcome.status, Some(200), "{failover:?} {model} {name}");
+                    assert_eq!(outcome.audit()["output"], 5);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pool_is_tried_key_by_key_whatever_the_failure() {
+    for failover in BOTH {
+        for (name, failure) in failures() {
+            let mut gate = Gate::open(failover, &key_pool());
+            let outcome = gate.ask(&Ask::chat("any", false), &mut |_| failure.clone());
+            let mut keys: Vec<_> = outcome.seen.iter().map(|seen| seen.header("authorization")).collect();
+            keys.sort();
+            keys.dedup();
+            assert_eq!((keys.len(), outcome.seen.len(), outcome.refused), (3, 3, 0), "{failover:?} {name}");
+            let expected = match &failure {
+                Answer::Reply(reply) => value(&reply.headers, ":status").unwrap().parse().unwrap(),
+                Answer::Timeout => 504,
+                Answer::Reset | Answer::Refused => 502,
+            };
+            assert_eq!(outcome.status, Some(expected), "{failover:?} {name}");
+        }
+    }
+}
+
+#[test]
+fn no_attempt_is_asked_for_that_has_nowhere_to_go() {
+    let mut pool = key_pool();
+    pool["providers"]["alpha"] = two_providers()["providers"]["alpha"].clone();
+    let mixes: [&[&str]; 5] = [
+        &["pool/any"],
+        &["pool/any", "pool/other"],
+        &["alpha/big-a", "pool/any"],
+        &["pool/any", "alpha/big-a"],
+        &["pool/any", "pool/other", "pool/third", "pool/fourth", "alpha/big-a"],
+    ];
+    for failover in BOTH {
+        for targets in mixes {
+            for attempts in 1..=10 {
+                let mut policy = pool.clone();
+                policy["models"] = json!({"mix": {"targets": targets}});
+                let on = json!([429, "5xx", "timeout", "connect"]);
+                policy["routes"] = json!([{"models": ["mix"], "fallback": {"on": on, "attempts": attempts}}]);
+                for (name, failure) in failures() {
+                    let mut gate = Gate::open(failover, &policy);
+                    let outcome = gate.ask(&Ask::chat("mix", false), &mut |_| failure.clone());
+                    assert_eq!(outcome.refused, 0, "{failover:?} {targets:?} {attempts} {name}");
+                    assert!(outcome.seen.len() <= attempts);
+                    assert!(outcome.seen.len() >= attempts.min(targets.len()), "{targets:?} {attempts} {name}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_third_attempt_says_the_length_of_its_own_body() {
+    let mut policy = key_pool();
+    policy["providers"]["alpha"] = two_providers()["providers"]["alpha"].clone();
+    // The second and the third body are as long as each other, and not as long as the first.
+    policy["models"] = json!({"mix": {"targets": ["alpha/big-a", "pool/third", "pool/other", "pool/any"]}});
+    policy["routes"] = json!([{"models": ["mix"], "fallback": {"on": ["5xx"], "attempts": 6}}]);
+    policy["models"]["mix"]["targets"].as_array_mut().unwrap().rotate_right(1);
+    for failover in BOTH {
+        let mut gate = Gate::open(failover, &policy);
+        let outcome = gate.ask(&Ask::chat("mix", false), &mut |_| Answer::Reply(Response::json(500, "{}")));
+        let models: Vec<String> = outcome.seen.iter().map(|seen| seen.model()).collect();
+        assert_eq!(models[..4], ["any", "big-a", "third", "other"], "{failover:?}");
+        for seen in &outcome.seen {
+            assert_eq!(seen.header("content-length").unwrap(), seen.body.len().to_string());
+        }
+    }
+}

@@ -106,7 +106,7 @@ impl Seen {
         let (authority, path, keys, models): (_, _, &[&str], &[&str]) = match self.cluster.as_str() {
             "alpha" => ("alpha.example", "/v1", &[ALPHA_KEY], &["big-a"]),
             "beta" => ("beta.example:8080", "/openai/v1", &[BETA_KEY], &["bigger-model-b"]),
-            "pool" => ("pool.example", "/v1", &POOL_KEYS, &["any"]),
+            "pool" => ("pool.example", "/v1", &POOL_KEYS, &["any", "other", "third", "fourth"]),
             other => panic!("\"{other}\" is no cluster: {self:?}"),
         };
         assert_eq!(self.header(":authority").as_deref(), Some(authority), "{self:?}");
@@ -118,9 +118,12 @@ impl Seen {
         if let Some(length) = self.header("content-length") {
             assert_eq!(length, self.body.len().to_string(), "{self:?}");
         }
-        let organization = (self.cluster == "alpha").then_some(HEADER_SECRET.to_owned());
-        let organization = organization.or((self.cluster == "pool").then(|| "the-clients-own".to_owned()));
-        assert_eq!(self.header("openai-organization"), organization, "{self:?}");
+        let organization = self.header("openai-organization");
+        match self.cluster.as_str() {
+            "alpha" => assert_eq!(organization.as_deref(), Some(HEADER_SECRET), "{self:?}"),
+            "beta" => assert_eq!(organization, None, "{self:?}"),
+            _ => assert_ne!(organization.as_deref(), Some(HEADER_SECRET), "{self:?}"),
+        }
         assert_eq!(self.header("x-beta-flag").as_deref(), (self.cluster == "beta").then_some("on"), "{self:?}");
         for secret in [ALPHA_KEY, BETA_KEY, CLIENT_KEY].iter().chain(&POOL_KEYS).filter(|secret| **secret != key) {
             let told = self.headers.iter().any(|(_, value)| String::from_utf8_lossy(value).contains(secret));
@@ -209,6 +212,8 @@ pub struct Ask {
     pub limit: usize,
     /// The size of the pieces in which a body is replayed to an attempt.
     pub replay: usize,
+    /// The end of an attempt is told when the next one is over.
+    pub late_end: bool,
     /// The client goes away before that many pieces of the answer; 0 is before its headers.
     pub leaves_before: Option<usize>,
 }
@@ -236,7 +241,15 @@ impl Ask {
             ("x-request-id", "42"),
         ]);
         let chunks = vec![body.to_vec()];
-        Self { headers, chunks, end: End::Last, limit: 1 << 20, replay: usize::MAX, leaves_before: None }
+        Self {
+            headers,
+            chunks,
+            end: End::Last,
+            limit: 1 << 20,
+            replay: usize::MAX,
+            late_end: false,
+            leaves_before: None,
+        }
     }
 
     pub fn without(mut self, name: &str) -> Self {
@@ -303,11 +316,15 @@ enum Passage {
 /// The proxy: one VM on the test's thread.
 pub struct Gate {
     failover: Failover,
+    /// Further members of the listener's configuration.
+    extra: Value,
     /// The listener's root.
     root: u32,
     roots: Vec<u32>,
     /// The root of each cluster's filter, or of the internal listener under "".
     attempts: BTreeMap<String, u32>,
+    /// An attempt that is over and has not been told so.
+    ended: Option<u32>,
     last_audit: usize,
 }
 
@@ -323,13 +340,26 @@ impl Gate {
         vm::watch();
         host(|host| *host = host::Host::default());
         weir::filter::root::start();
-        Self { failover: Failover::Refresh, root: 0, roots: Vec::new(), attempts: BTreeMap::new(), last_audit: 0 }
+        Self {
+            failover: Failover::Refresh,
+            extra: json!({}),
+            root: 0,
+            roots: Vec::new(),
+            attempts: BTreeMap::new(),
+            ended: None,
+            last_audit: 0,
+        }
     }
 
     /// A VM with a listener and the filters of its attempts.
     pub fn open(failover: Failover, policy: &Value) -> Self {
+        Self::open_with(failover, policy, json!({}))
+    }
+
+    /// The same with further members of the listener's configuration.
+    pub fn open_with(failover: Failover, policy: &Value, extra: Value) -> Self {
         let mut gate = Self::bare();
-        gate.failover = failover;
+        (gate.failover, gate.extra) = (failover, extra);
         assert!(gate.listener(policy), "{:?}", host(|host| host.log.clone()));
         gate.upstreams(policy);
         gate
@@ -338,8 +368,9 @@ impl Gate {
     /// Configures the listener's plugin; whether it was taken.
     pub fn listener(&mut self, policy: &Value) -> bool {
         let failover = if self.failover == Failover::Loop { "loop" } else { "refresh" };
-        let text = json!({"role": "listener", "failover": failover, "policy": policy}).to_string();
-        let (root, taken) = self.plugin(text.as_bytes());
+        let mut text = json!({"role": "listener", "failover": failover, "policy": policy});
+        text.as_object_mut().unwrap().extend(self.extra.as_object().unwrap().clone());
+        let (root, taken) = self.plugin(text.to_string().as_bytes());
         self.root = root;
         taken
     }
@@ -481,9 +512,14 @@ impl Gate {
     ) -> (Response, &'static str) {
         let (retry_on, statuses, mut retries) = stream(context, |stream| {
             let mut headers = stream.request_headers.borrow_mut();
-            let retry_on = value(&headers, "x-envoy-retry-on").unwrap_or_default();
-            let statuses = value(&headers, "x-envoy-retriable-status-codes").unwrap_or_default();
-            let retries = value(&headers, "x-envoy-max-retries").map_or(1, |text| text.parse::<u32>().unwrap());
+            let header = |name: &str| value(&headers, name).unwrap_or_default();
+            // A request's conditions are added to those of the route; its number of tries overrules the route's.
+            let route = self.extra.get("route_retries").map(|route| route["retries"].as_u64().unwrap());
+            let (conditions, codes) =
+                if route.is_some() { (",5xx,reset,connect-failure,retriable-status-codes", ",429") } else { ("", "") };
+            let retry_on = header("x-envoy-retry-on") + conditions;
+            let statuses = header("x-envoy-retriable-status-codes") + codes;
+            let retries = header("x-envoy-max-retries").parse::<u64>().ok().or(route).unwrap_or(1);
             headers.retain(|(name, _)| !name.starts_with(b"x-envoy-"));
             (retry_on, statuses, retries)
         });
@@ -570,13 +606,22 @@ impl Gate {
             }
             silent => silent,
         };
-        if inner {
+        let before = self.ended.replace(context);
+        self.end_attempt(if ask.late_end { before } else { Some(context) });
+        if !ask.late_end {
+            self.ended = None;
+        }
+        answer
+    }
+
+    fn end_attempt(&self, context: Option<u32>) {
+        let Some(context) = context else { return };
+        if self.failover == Failover::Loop {
             call(context, Callback::Log);
         }
         call(context, Callback::Done);
         vm::delete(context);
         host(|host| host.streams.remove(&context));
-        answer
     }
 
     /// The answer on its way to the client.
@@ -623,6 +668,8 @@ impl Gate {
                 stream.properties.insert("response\0flags".to_owned(), 0x4000_u64.to_le_bytes().to_vec());
             });
         }
+        let attempt = self.ended.take();
+        self.end_attempt(attempt);
         call(context, Callback::Log);
         call(context, Callback::Done);
         vm::delete(context);
