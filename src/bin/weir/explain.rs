@@ -129,7 +129,7 @@ fn explain(args: &Args, gateway: &Rc<Gateway>, body: Vec<u8>) -> Result<Told, St
     let decision = exchange.explained();
     match message.reply.take() {
         Some(reply) => Ok(told(decision, End::Answered(reply))),
-        None => Ok(told(decision, End::Sent(attempts(&mut exchange, gateway, message, &body)?))),
+        None => Ok(told(decision, End::Sent(attempts(&mut exchange, gateway, &host, message, &body)?))),
     }
 }
 
@@ -137,6 +137,7 @@ fn explain(args: &Args, gateway: &Rc<Gateway>, body: Vec<u8>) -> Result<Told, St
 fn attempts(
     exchange: &mut Exchange,
     gateway: &Gateway,
+    host: &Still,
     mut message: Message,
     asked: &[u8],
 ) -> Result<Vec<Sent>, String> {
@@ -156,7 +157,7 @@ fn attempts(
         }
         let scheme = if provider.tls { "https" } else { "http" };
         sent.push(message.sent(number, &provider.name, scheme, asked));
-        let lost = exchange.attempt_lost(number);
+        let lost = exchange.attempt_lost(number, host);
         message.perform(lost);
     }
     Ok(sent)
