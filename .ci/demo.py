@@ -34,12 +34,12 @@ KEY, KEY_EUROPE = "weir-demo-key", "weir-demo-key-europe"
 SAMPLES = [
     {
         "title": "A model by its provider's name",
-        "model": "openai/gpt-5-mini",
+        "model": "openai/gpt-5.4-mini",
         "expect": {"status": 200, "provider": "openai", "attempts": [200]},
     },
     {
         "title": "The same, streamed: usage is counted though the client did not ask for it",
-        "model": "openai/gpt-5-mini",
+        "model": "openai/gpt-5.4-mini",
         "stream": True,
         "expect": {"status": 200, "provider": "openai", "attempts": [200]},
     },
@@ -69,31 +69,31 @@ SAMPLES = [
     },
     {
         "title": "The same team names a provider outside the EU",
-        "model": "openai/gpt-5-mini",
+        "model": "openai/gpt-5.4-mini",
         "key": KEY_EUROPE,
-        "expect": {"status": 422, "code": "no_eligible_target", "attempts": []},
+        "expect": {"status": 422, "code": "no_eligible_target", "attempts": [], "route": "europe"},
     },
     {
         "title": "A model that the team may not use",
         "model": "smart",
-        "expect": {"status": 403, "code": "model_not_allowed", "attempts": []},
+        "expect": {"status": 403, "code": "model_not_allowed", "attempts": [], "route": None},
     },
     {
         "title": "A key that nobody knows",
         "model": "fast",
         "key": "weir-wrong-key",
-        "expect": {"status": 401, "code": "unauthenticated", "attempts": []},
+        "expect": {"status": 401, "code": "unauthenticated", "attempts": [], "route": None},
     },
     {
         "title": "A model that nobody serves",
-        "model": "gpt-5-minni",
-        "expect": {"status": 404, "code": "unknown_model", "attempts": []},
+        "model": "gpt-5.4-minni",
+        "expect": {"status": 404, "code": "unknown_model", "attempts": [], "route": None},
     },
     {
         "title": "A dry run: the decision, and nobody is called",
         "model": "auto",
         "headers": {"x-weir-dry-run": "1"},
-        "expect": {"status": 200, "attempts": []},
+        "expect": {"status": 200, "attempts": [], "route": "auto"},
     },
 ]
 
