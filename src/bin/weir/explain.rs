@@ -118,7 +118,7 @@ fn explain(args: &Args, gateway: &Rc<Gateway>, body: Vec<u8>) -> Result<Told, St
     };
     let headers = Headers::from_pairs(message.headers.iter().map(|(name, value)| (name, value)));
     let (mut exchange, steps) = match Exchange::open(gateway, headers, body.is_empty(), &host) {
-        Opening::Foreign => return Ok(told(Value::Null, End::Untouched)),
+        Opening::Foreign(_) => return Ok(told(Value::Null, End::Untouched)),
         Opening::Answered(reply) => return Ok(told(Value::Null, End::Answered(reply))),
         Opening::Ours(exchange, steps) => (exchange, steps),
     };
