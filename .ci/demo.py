@@ -24,7 +24,7 @@ POLICY = pathlib.Path(os.environ.get("WEIR_POLICY", QUICK_START))
 PORT = int(os.environ.get("WEIR_PORT", "10000"))
 ADMIN_PORT = int(os.environ.get("WEIR_ADMIN_PORT", "9901"))
 WORK = pathlib.Path(os.environ.get("WEIR_WORK", ROOT / "target/demo"))
-AUDIT = "weir.audit "
+AUDIT = WORK / "audit.jsonl"
 TARGET = "make run" if "--stay" in sys.argv else "make demo"
 
 # The two public keys of the quick-start policy.
@@ -187,12 +187,17 @@ class Processes:
                 process.kill()
                 process.wait()
 
-    def start_listening(self, name, command, port):
+    def start_listening(self, name, command, port, output=None):
+        """Starts a program and waits until it listens. Its standard output goes to its log, or to a file of its own."""
         log = WORK / f"{name}.log"
         # A group of its own, so that Ctrl-C reaches this program alone, which then ends the others in order.
-        with open(log, "wb") as output:
+        with open(log, "wb") as errors, open(output or log, "wb") as said:
             process = subprocess.Popen(
-                [str(word) for word in command], stdout=output, stderr=subprocess.STDOUT, cwd=ROOT, start_new_session=True
+                [str(word) for word in command],
+                stdout=said if output else errors,
+                stderr=errors,
+                cwd=ROOT,
+                start_new_session=True,
             )
         self.running.append(process)
         deadline = time.monotonic() + 30
@@ -201,7 +206,7 @@ class Processes:
                 fail(f"{name} ended at once; its last words:\n" + tail(log))
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    return log
+                    return
             time.sleep(0.05)
         fail(f"{name} does not listen on port {port}; see {log}")
 
@@ -231,13 +236,14 @@ def send(sample):
     return exchange(PORT, "POST", "/v1/chat/completions", json.dumps(body), headers)
 
 
-def audit_of(log, decision):
+def audit_of(decision):
     """The audit line of a decision; Envoy writes it when the request is over, a moment after its answer."""
     deadline = time.monotonic() + 5
     while decision and time.monotonic() < deadline:
-        for line in reversed(log.read_text(errors="replace").splitlines()):
-            if AUDIT in line and decision in line:
-                return json.loads(line.split(AUDIT, 1)[1])
+        # The last piece is the beginning of a line that is still being written, or empty.
+        for line in AUDIT.read_text().split("\n")[:-1]:
+            if decision in line:
+                return json.loads(line)
         time.sleep(0.02)
     return None
 
@@ -274,15 +280,15 @@ def wrong(expect, status, headers, audit):
     return [f"{name} is {found[name]!r}, must be {must!r}" for name, must in expect.items() if found[name] != must]
 
 
-def show(number, sample, providers, log):
+def show(number, sample, providers):
     fault = sample.get("fault")
     if fault:
         next(provider for provider in providers if provider.name == fault["provider"]).strike(fault)
     status, headers, text = send(sample)
-    audit = audit_of(log, headers.get("x-weir-decision"))
+    audit = audit_of(headers.get("x-weir-decision"))
     print(f"\n{number}. {sample['title']}")
     if audit is None:
-        print(f"   {status} {text[:200]}\nerror: no audit line; see {log}")
+        print(f"   {status} {text[:200]}\nerror: no audit line in {AUDIT}")
         return False
     asked = sample["model"] + (", stream" if sample.get("stream") else "")
     who = f"team {audit['team']}" if audit["team"] else "nobody known"
@@ -342,12 +348,14 @@ def main(stays):
                 command += ["--require-key", key]
             processes.start_listening(f"mock-{provider.name}", command, provider.port)
         command = [ENVOY, "-c", config, "--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"]
-        log = processes.start_listening("envoy", [*command, "--component-log-level", "wasm:info"], PORT)
+        # Envoy would gather audit lines for 10 s; here somebody waits for them.
+        command += ["--component-log-level", "wasm:info", "--file-flush-interval-msec", "20"]
+        processes.start_listening("envoy", command, PORT, output=AUDIT)
         names = ", ".join(f"{provider.name} {provider.port}" for provider in providers)
         logs = WORK.relative_to(ROOT) if ROOT in WORK.parents else WORK
         print(f"Envoy with Weir listens on 127.0.0.1:{PORT}; mock providers: {names}; logs: {logs}")
         if POLICY.resolve() == QUICK_START:
-            passed = [show(number, sample, providers, log) for number, sample in enumerate(SAMPLES, 1)]
+            passed = [show(number, sample, providers) for number, sample in enumerate(SAMPLES, 1)]
             print(f"\n{sum(passed)} of {len(passed)} samples did what they should")
         else:
             print("the samples belong to the quick-start policy and are left out")
