@@ -220,10 +220,11 @@ fn the_doctor_finds_what_is_set_once_for_the_process() {
             (&[], warning("/admin/address/socket_address/address", Some(json!("0.0.0.0")), "127.0.0.1")),
             (&[MANAGER], warning("/stream_idle_timeout", None, "stream_idle_timeout")),
             (&[MANAGER], warning("/use_remote_address", None, "use_remote_address: true")),
+            (&[MANAGER], warning("/access_log/0", None, "wasm.weir.audit")),
             (
                 &[MANAGER],
                 warning(
-                    "/access_log/0/typed_config/log_format/json_format/path",
+                    "/access_log/1/typed_config/log_format/json_format/path",
                     Some(json!("%REQ(:PATH)%")),
                     "PATH(NQ)",
                 ),

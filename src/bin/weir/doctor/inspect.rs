@@ -107,6 +107,7 @@ fn listener(envoy: &Envoy<'_>, chain: &Chain<'_>, plugin: &Plugin<'_>, found: &m
     environment(envoy, &policy, found);
     sharing(envoy, plugin, found);
     manager(chain, found);
+    audit(chain, plugin, found);
     providers(envoy, &policy, found);
     for (_, route) in routes(chain) {
         match plugin.text("failover") {
@@ -226,6 +227,19 @@ fn manager(chain: &Chain<'_>, found: &mut Vec<Finding>) {
                 "path: \"%PATH(NQ)%\"",
             ));
         }
+    }
+}
+
+/// The audit lines' way out.
+fn audit(chain: &Chain<'_>, plugin: &Plugin<'_>, found: &mut Vec<Finding>) {
+    let logs = chain.manager.items("access_log");
+    let is_written = logs.iter().any(|log| log.value.to_string().contains("wasm.weir.audit"));
+    if plugin.text("audit") == "filter_state" && !is_written {
+        found.push(Finding::warning(
+            &chain.manager.path,
+            "the filter leaves its audit lines in filter state and no access log writes them: nobody can say who asked what",
+            "access_log: one with text_format_source: {inline_string: \"%FILTER_STATE(wasm.weir.audit:PLAIN)%\"}",
+        ));
     }
 }
 
