@@ -179,6 +179,16 @@ attempt 2 at us, if the one before fails
      the body with 118 bytes, changed
        at byte 1: inserted "stream_options":{"include_usage":true},
        at byte 24: auto became big-1
+
+attempt 3 at eu, if the one before fails
+     POST http://vllm.internal:8000/base/chat/completions
+     content-type: application/json
+     content-length: 120
+     authorization: Bearer ••••
+     x-team-token: ••••
+     the body with 120 bytes, changed
+       at byte 1: inserted "stream_options":{"include_usage":true},
+       at byte 24: auto became small-1
 "#
     );
 }

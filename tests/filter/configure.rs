@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::gate::{Answer, Ask, BOTH, Failover, Gate, LITERAL_KEY, Response, key_pool, two_providers};
+use crate::fixture::{Answer, Ask, BOTH, Failover, LITERAL_KEY, Response, key_pool, two_providers};
+use crate::gate::Gate;
 use crate::host::{Fault, USED, host};
 use crate::pass::completion;
 

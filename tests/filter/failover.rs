@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use crate::gate::{
-    Answer, Ask, BETA_KEY, BOTH, End, Failover, Gate, Outcome, Response, WHOLE_ENDS, key_pool, two_providers, value,
+use crate::fixture::{
+    Answer, Ask, BETA_KEY, BOTH, End, Failover, Outcome, Response, WHOLE_ENDS, key_pool, two_providers, value,
 };
+use crate::gate::Gate;
 use crate::host::host;
 use crate::pass::{completion, stream_with_usage};
 

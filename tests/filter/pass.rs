@@ -2,9 +2,8 @@
 
 use serde_json::json;
 
-use crate::gate::{
-    ALPHA_KEY, ANSWER, Answer, Ask, BOTH, End, Failover, Gate, Response, WHOLE_ENDS, two_providers, value,
-};
+use crate::fixture::{ALPHA_KEY, ANSWER, Answer, Ask, BOTH, End, Failover, Response, WHOLE_ENDS, two_providers, value};
+use crate::gate::Gate;
 
 pub fn completion() -> String {
     json!({

@@ -12,7 +12,7 @@ use weir::gateway::ability::Abilities;
 use weir::gateway::compile::Gateway;
 use weir::gateway::exchange::{Exchange, Opening};
 use weir::gateway::step::Flow;
-use weir::host::Timestamp;
+use weir::host::{Host, Timestamp};
 use weir::http::Headers;
 
 use crate::{check, moment, policy_file};
@@ -129,7 +129,7 @@ fn explain(args: &Args, gateway: &Rc<Gateway>, body: Vec<u8>) -> Result<Told, St
     let decision = exchange.explained();
     match message.reply.take() {
         Some(reply) => Ok(told(decision, End::Answered(reply))),
-        None => Ok(told(decision, End::Sent(attempts(&mut exchange, gateway, message, &body)?))),
+        None => Ok(told(decision, End::Sent(attempts(&mut exchange, gateway, message, &body, &host)?))),
     }
 }
 
@@ -139,6 +139,7 @@ fn attempts(
     gateway: &Gateway,
     mut message: Message,
     asked: &[u8],
+    host: &dyn Host,
 ) -> Result<Vec<Sent>, String> {
     let most = message.dispatch.as_ref().map_or(1, |dispatch| dispatch.attempts);
     let mut sent = Vec::new();
@@ -156,7 +157,7 @@ fn attempts(
         }
         let scheme = if provider.tls { "https" } else { "http" };
         sent.push(message.sent(number, &provider.name, scheme, asked));
-        let lost = exchange.attempt_lost(number);
+        let lost = exchange.attempt_lost(number, host);
         message.perform(lost);
     }
     Ok(sent)
