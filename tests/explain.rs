@@ -129,7 +129,7 @@ principal  key "growth-web", team "growth"
 asks for   model "once", about 9 tokens in
 route      "once", prefer ordered
 draw       000000000000002a
-fallback   at most 1 attempts on 429, connect, each with 30000 ms to its first byte
+fallback   none, one attempt with 30000 ms to the first byte
 
 candidates in the order in which they are tried
   1  us/big-1  expected $0.003218, at worst $0.032018
@@ -146,6 +146,7 @@ attempt 1 at us
     );
 }
 
+/// The third attempt uses the other key of the pool of `eu`.
 #[test]
 fn the_cheapest_comes_first_and_a_stream_asks_for_usage() {
     let body = r#"{"stream":true,"model":"auto","messages":[{"role":"user","content":"hello"}]}"#;

@@ -4,32 +4,28 @@
 //! attempt (`refresh_cluster_on_retry`, Envoy 1.39 or later), and the cluster's own filter makes the attempt. "loop": an
 //! internal listener stands behind the first, and its filter makes the attempt (any Envoy that can pause on headers).
 
+use serde::Deserialize;
+
 use crate::config::policy::FallbackOn;
 use crate::filter::abi::{self, Map, Status};
 use crate::gateway::step::Dispatch;
 
 /// How an attempt after the first comes about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Failover {
     /// The cluster is chosen anew from filter state.
+    #[default]
     Refresh,
     /// An internal listener makes each attempt.
     Loop,
 }
 
-impl Failover {
-    /// The design of that name in the plugin's configuration.
-    pub fn parse(name: &str) -> Option<Self> {
-        match name {
-            "refresh" => Some(Self::Refresh),
-            "loop" => Some(Self::Loop),
-            _ => None,
-        }
-    }
-}
-
 /// Filter state that names the cluster of the next attempt; Envoy's key is `wasm.weir.cluster`.
 const CLUSTER_STATE: &str = "weir.cluster";
+
+/// Filter state that holds the audit line, its end of line included.
+pub const AUDIT_STATE: &str = "weir.audit";
 
 /// Header that names the exchange to the filter of an attempt; the listener's filter removes what clients send under it.
 ///
@@ -52,11 +48,15 @@ pub struct Place {
     pub route_retries: Option<RouteRetries>,
     /// Whether anybody reads the filter state `weir.*`: an access log, or a filter after this one.
     pub publishes: bool,
+    /// Whether an access log writes the audit line from filter state. It buffers; the proxy's own log does not, and
+    /// costs four times as much.
+    pub audits_to_state: bool,
 }
 
 /// The retry policy of Envoy's route, whose conditions are those of `default_fallback`. `weir render` writes it when no
 /// route of the policy has others: Envoy adds a request's conditions to its route's, and a header can take none away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RouteRetries {
     /// `num_retries`.
     pub retries: u32,
@@ -65,11 +65,11 @@ pub struct RouteRetries {
 }
 
 /// Sends a request on its way.
-pub fn dispatch(dispatch: &Dispatch, place: Place, id: &str) -> Result<(), Status> {
+pub fn dispatch(dispatch: &Dispatch, place: Place) -> Result<(), Status> {
     for (name, value) in retry_headers(dispatch, place) {
         abi::set_header(Map::RequestHeaders, name, &value)?;
     }
-    abi::set_header(Map::RequestHeaders, EXCHANGE_HEADER, id)?;
+    abi::set_header(Map::RequestHeaders, EXCHANGE_HEADER, &dispatch.exchange)?;
     next_cluster(&dispatch.cluster, place.failover)
 }
 

@@ -7,7 +7,7 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use crate::filter::abi::{self, Buffer, Map};
-use crate::filter::envoy::{self, CLUSTER_HEADER, EXCHANGE_HEADER, Place};
+use crate::filter::envoy::{self, Place};
 use crate::filter::host::Proxy;
 use crate::filter::perform::{Message, Performed, perform, send};
 use crate::filter::registry::{self, Shared};
@@ -23,6 +23,7 @@ pub struct Listener {
     place: Place,
     exchange: Option<Shared>,
     id: String,
+    token: String,
     request: Request,
 }
 
@@ -41,7 +42,7 @@ enum Request {
 
 impl Listener {
     pub fn new(gateway: Rc<Gateway>, place: Place) -> Self {
-        Self { gateway, place, exchange: None, id: String::new(), request: Request::Unseen }
+        Self { gateway, place, exchange: None, id: String::new(), token: String::new(), request: Request::Unseen }
     }
 
     /// Asks the exchange and performs what it says. `None` where there is no exchange.
@@ -104,7 +105,7 @@ impl Listener {
 
     fn close(&mut self) {
         let Some(exchange) = self.exchange.take() else { return };
-        registry::leave(&self.id);
+        registry::leave(&self.token);
         if let Ok(mut exchange) = exchange.try_borrow_mut() {
             if exchange.is_settled() {
                 return;
@@ -133,15 +134,10 @@ impl HttpContext for Listener {
         }
         let headers = abi::header_pairs(Map::RequestHeaders).ok().and_then(Headers::from_serialized);
         let Some(headers) = headers else { return self.refuse() };
-        // What names an exchange to the filter of an attempt never comes from a client, on no route.
-        let forged = [EXCHANGE_HEADER, CLUSTER_HEADER].map(|name| headers.get(name).map(|_| name));
         match Exchange::open(&self.gateway, headers, end, &Proxy) {
-            Opening::Foreign => {
-                let mut forged = forged.into_iter().flatten();
-                if forged.any(|name| abi::remove_header(Map::RequestHeaders, name).is_err()) {
-                    return self.refuse();
-                }
-                self.settle(Some(Performed::GoesOn))
+            Opening::Foreign(steps) => {
+                let performed = perform(steps, Message::Request, self.place, "");
+                self.settle(Some(performed))
             }
             Opening::Answered(reply) => {
                 self.request = Request::Answered;
@@ -150,8 +146,9 @@ impl HttpContext for Listener {
             }
             Opening::Ours(exchange, steps) => {
                 self.id = exchange.id().to_owned();
+                self.token = exchange.token().to_owned();
                 let shared = Rc::new(RefCell::new(*exchange));
-                registry::enter(&self.id, &shared);
+                registry::enter(&self.token, &shared);
                 self.exchange = Some(shared);
                 let performed = perform(steps, Message::Request, self.place, &self.id);
                 self.settle(Some(performed))

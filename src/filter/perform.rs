@@ -3,6 +3,7 @@
 use crate::filter::abi::{self, Buffer, Level, Map, Status};
 use crate::filter::envoy::{self, Place};
 use crate::gateway::step::{Flow, Reply, Step, Steps};
+use crate::telemetry::audit::MARK;
 
 /// The message that a callback is about.
 #[derive(Clone, Copy)]
@@ -41,11 +42,11 @@ pub enum Performed {
 /// Performs steps in their order, up to one that a request cannot do without.
 pub fn perform(steps: Steps, message: Message, place: Place, id: &str) -> Performed {
     for step in steps.list {
-        let (what, done) = one(step, message, place, id);
+        let (what, done) = one(step, message, place);
         let Err(Status(status)) = done else { continue };
         abi::log(Level::Error, &format!("weir: {what} was refused by the proxy with status {status}, request {id}"));
         // A request can do without what an access log shows, and without the next attempt's place: that attempt looks.
-        if matches!(message, Message::Request) && !matches!(what, "next_cluster" | "publish") {
+        if matches!(message, Message::Request) && !matches!(what, "next_cluster" | "publish" | "audit") {
             return Performed::Failed;
         }
     }
@@ -55,20 +56,31 @@ pub fn perform(steps: Steps, message: Message, place: Place, id: &str) -> Perfor
     }
 }
 
-fn one(step: Step, message: Message, place: Place, id: &str) -> (&'static str, Result<(), Status>) {
+fn one(step: Step, message: Message, place: Place) -> (&'static str, Result<(), Status>) {
     match step {
         Step::SetHeader(name, value) => ("set_header", abi::set_header(message.map(), &name, &value)),
         Step::RemoveHeader(name) => ("remove_header", removed(abi::remove_header(message.map(), &name))),
         Step::ReplaceBody(bytes) => ("replace_body", abi::set_buffer(message.buffer(), &bytes)),
         Step::Publish(..) if !place.publishes => ("publish", Ok(())),
         Step::Publish(key, value) => ("publish", abi::set_property(key, &value)),
-        Step::Dispatch(dispatch) => ("dispatch", envoy::dispatch(&dispatch, place, id)),
+        Step::Audit(line) => ("audit", audit(line, place)),
+        Step::Dispatch(dispatch) => ("dispatch", envoy::dispatch(&dispatch, place)),
         Step::NextCluster(cluster) => ("next_cluster", envoy::next_cluster(&cluster, place.failover)),
         Step::Reply(reply) => {
             send(&reply);
             ("reply", Ok(()))
         }
     }
+}
+
+/// Writes an audit line where this proxy's configuration wants it.
+fn audit(mut line: String, place: Place) -> Result<(), Status> {
+    if !place.audits_to_state {
+        abi::log(Level::Info, &format!("{MARK}{line}"));
+        return Ok(());
+    }
+    line.push('\n');
+    abi::set_property(envoy::AUDIT_STATE, &line)
 }
 
 /// A header that is not there is as good as removed.

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::config::problem::Problem;
@@ -22,10 +23,9 @@ use crate::ledger::cooldown;
 enum Role {
     /// Not configured: requests pass to a context that refuses them.
     None,
-    /// `{"role": "listener", "failover": "refresh" | "loop", "route_retries": {…}, "publish": false,
-    /// "policy": {…}}`.
+    /// Reads requests and decides.
     Listener(Rc<Gateway>, Place),
-    /// `{"role": "upstream", "provider": "openai"}`, or without a provider in the internal listener.
+    /// Makes attempts, at one provider or at all.
     Upstream(Option<Rc<str>>),
 }
 
@@ -71,32 +71,55 @@ impl RootContext for Root {
     }
 }
 
-fn configure(bytes: &[u8]) -> Result<Role, Vec<Problem>> {
-    let one = |path: &str, message: String| vec![Problem::new(path, message)];
-    let value: Value = serde_json::from_slice(bytes)
-        .map_err(|error| one("", format!("the plugin's configuration is not JSON: {error}")))?;
-    let text = |name: &str| value.get(name).and_then(Value::as_str);
-    match text("role") {
-        Some("upstream") => Ok(Role::Upstream(text("provider").map(Rc::from))),
-        Some("listener") => {
-            let failover = text("failover").unwrap_or("refresh");
-            let failover = Failover::parse(failover).ok_or_else(|| {
-                one("failover", format!("\"{failover}\" is not a failover design; use \"refresh\" or \"loop\""))
-            })?;
-            let policy = value.get("policy").ok_or_else(|| one("policy", "the policy is missing".to_owned()))?;
-            let publishes = value.get("publish").and_then(Value::as_bool).unwrap_or(true);
-            let route_retries = value.get("route_retries").map(route_retries);
-            Ok(Role::Listener(Rc::new(compile(policy)?), Place { failover, route_retries, publishes }))
-        }
-        _ => Err(one("role", "use \"listener\" or \"upstream\"; `weir render envoy` writes both".to_owned())),
-    }
+/// The plugin's configuration. `weir render envoy` writes it.
+#[derive(Deserialize)]
+#[serde(tag = "role", rename_all = "snake_case", deny_unknown_fields)]
+enum Configuration {
+    /// The filter of the listener.
+    Listener {
+        policy: Value,
+        #[serde(default)]
+        failover: Failover,
+        route_retries: Option<RouteRetries>,
+        /// Whether `weir.*` is put into filter state for access logs and other filters.
+        #[serde(default = "yes")]
+        publish: bool,
+        #[serde(default)]
+        audit: AuditTo,
+    },
+    /// The filter of a provider's cluster, or without a provider that of the internal listener.
+    Upstream { provider: Option<String> },
 }
 
-fn route_retries(value: &Value) -> RouteRetries {
-    let number = |name: &str| value.get(name).and_then(Value::as_u64).unwrap_or(0);
-    RouteRetries {
-        retries: u32::try_from(number("retries")).unwrap_or(u32::MAX),
-        per_try_timeout_millis: number("per_try_timeout_millis"),
+/// Where audit lines go.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum AuditTo {
+    /// The proxy's own log.
+    #[default]
+    Log,
+    /// Filter state `weir.audit`, for an access log that writes it.
+    FilterState,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn configure(bytes: &[u8]) -> Result<Role, Vec<Problem>> {
+    let configuration: Configuration = serde_json::from_slice(bytes).map_err(|error| {
+        vec![Problem::new(
+            "",
+            format!("the plugin's configuration cannot be read: {error}; `weir render envoy` writes it"),
+        )]
+    })?;
+    match configuration {
+        Configuration::Upstream { provider } => Ok(Role::Upstream(provider.map(Rc::from))),
+        Configuration::Listener { policy, failover, route_retries, publish, audit } => {
+            let audits_to_state = audit == AuditTo::FilterState;
+            let place = Place { failover, route_retries, publishes: publish, audits_to_state };
+            Ok(Role::Listener(Rc::new(compile(&policy)?), place))
+        }
     }
 }
 

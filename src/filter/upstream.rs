@@ -20,7 +20,8 @@ pub struct Upstream {
     /// The provider whose cluster this filter stands in; none in the internal listener, which serves them all.
     provider: Option<Rc<str>>,
     exchange: Option<Shared>,
-    id: String,
+    /// The name of the exchange. Only the proxy knows it, so no log shows it.
+    token: String,
     /// Which attempt of the exchange this is, the first being 1.
     number: usize,
     request: Request,
@@ -41,7 +42,7 @@ enum Request {
 
 impl Upstream {
     pub fn new(provider: Option<Rc<str>>) -> Self {
-        Self { provider, exchange: None, id: String::new(), number: 0, request: Request::Unseen }
+        Self { provider, exchange: None, token: String::new(), number: 0, request: Request::Unseen }
     }
 
     fn failover(&self) -> Failover {
@@ -49,7 +50,7 @@ impl Upstream {
     }
 
     fn place(&self) -> Place {
-        Place { failover: self.failover(), route_retries: None, publishes: false }
+        Place { failover: self.failover(), route_retries: None, publishes: false, audits_to_state: false }
     }
 
     fn refuse(&mut self) -> Action {
@@ -73,7 +74,7 @@ impl Upstream {
     }
 
     fn begin(&mut self) -> Action {
-        let Some(exchange) = registry::find(&self.id) else { return self.refuse() };
+        let Some(exchange) = registry::find(&self.token) else { return self.refuse() };
         let Ok(mut borrowed) = exchange.try_borrow_mut() else { return self.refuse() };
         let begun = borrowed.begin_attempt(self.provider.as_deref());
         let cluster = borrowed.attempt_cluster().map(str::to_owned);
@@ -87,7 +88,7 @@ impl Upstream {
                 return self.refuse();
             }
         }
-        let performed = perform(steps, Message::Request, self.place(), &self.id);
+        let performed = perform(steps, Message::Request, self.place(), "");
         self.settle(performed)
     }
 
@@ -98,7 +99,7 @@ impl Upstream {
         let exchange = exchange.filter(|exchange| exchange.attempt_number() == self.number);
         let steps = exchange.and_then(|mut exchange| exchange.attempt_body(&body).ok());
         let Some(steps) = steps else { return self.refuse() };
-        let performed = perform(steps, Message::Request, self.place(), &self.id);
+        let performed = perform(steps, Message::Request, self.place(), "");
         self.settle(performed)
     }
 
@@ -106,7 +107,7 @@ impl Upstream {
     fn tell(&self, ending: impl FnOnce(&mut Exchange) -> Steps) {
         let exchange = self.exchange.as_ref().and_then(|exchange| exchange.try_borrow_mut().ok());
         if let Some(steps) = exchange.map(|mut exchange| ending(&mut exchange)) {
-            perform(steps, Message::Response, self.place(), &self.id);
+            perform(steps, Message::Response, self.place(), "");
         }
     }
 
@@ -146,7 +147,7 @@ impl HttpContext for Upstream {
             return self.settle(Performed::GoesOn);
         }
         let Some(id) = id.ok().and_then(|id| String::from_utf8(id).ok()) else { return self.refuse() };
-        self.id = id;
+        self.token = id;
         let action = self.begin();
         // A request without a body has nothing to wait for.
         if end && self.request == Request::Held { self.refuse() } else { action }

@@ -52,7 +52,8 @@ impl Exchange {
         self.answer.status = status;
         let made_up =
             from_proxy || self.attempts.last().is_some_and(|last| last.status.is_some() && !last.from_provider);
-        match made_up.then(|| self.own_error(status)).flatten() {
+        let error = if made_up { self.own_error(status) } else { self.foreign_page(status, headers) };
+        match error {
             Some(error) => self.answer_instead(&error, end, &mut steps),
             None => self.read_answer(status, headers, host, &mut steps),
         }
@@ -76,6 +77,18 @@ impl Exchange {
             }
             _ => error(ErrorCode::UpstreamError, &format!("no provider could be reached, {tried} tried")),
         }
+    }
+
+    /// An error of a provider in no API family's shape: a page of whatever stands before its models. No client can read it.
+    fn foreign_page(&self, status: u16, headers: &Headers) -> Option<GatewayError> {
+        let content_type = headers.get("content-type").unwrap_or_default();
+        let readable =
+            content_type.windows(4).any(|part| part == b"json") || content_type.starts_with(b"text/event-stream");
+        if status < 400 || readable || self.stage != Stage::Sent {
+            return None;
+        }
+        let provider = self.attempts.last().map_or("the provider", |last| last.target.provider.name.as_str());
+        Some(GatewayError::new(ErrorCode::UpstreamError, format!("{provider} answered {status} with a page, not JSON")))
     }
 
     fn answer_instead(&mut self, error: &GatewayError, end: bool, steps: &mut Steps) {
@@ -113,10 +126,11 @@ impl Exchange {
 
     /// The `x-weir-*` headers of the answer.
     fn explain(&self, steps: &mut Steps) {
-        steps.set("x-weir-decision", self.id.clone());
-        let Some(decision) = self.decision.as_ref().filter(|_| self.gateway.rules.explain == Explain::Header) else {
+        if self.gateway.rules.explain == Explain::Off {
             return;
-        };
+        }
+        steps.set("x-weir-decision", self.id.clone());
+        let Some(decision) = &self.decision else { return };
         if !decision.route.is_empty() {
             steps.set("x-weir-route", decision.route.clone());
         }
@@ -137,8 +151,8 @@ impl Exchange {
             Body::Opaque => {}
             Body::Json(scan) => scan.push(chunk),
             Body::Instead(body) => {
-                let body = if end { std::mem::take(body) } else { Vec::new() };
-                steps.push(Step::ReplaceBody(body));
+                // All of it with the first piece: trailers may follow the last, and nothing can be added there.
+                steps.push(Step::ReplaceBody(std::mem::take(body)));
             }
             Body::Stream(stream) => {
                 let emitted = stream.push(chunk);

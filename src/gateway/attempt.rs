@@ -84,6 +84,10 @@ impl Exchange {
     /// # Errors
     /// `policy_unavailable` when the plan holds no target of that provider: the request must not go there.
     pub fn begin_attempt(&mut self, provider: Option<&str>) -> Result<Steps, GatewayError> {
+        if self.stage != Stage::Sent {
+            let message = "the request is not under way";
+            return Err(GatewayError::new(ErrorCode::PolicyUnavailable, message));
+        }
         let wanted = |one: &Try| provider.is_none_or(|name| one.target.provider.name == name);
         let index = if self.stage == Stage::Sent { self.plan.iter().position(wanted) } else { None };
         let Some(next) = index.and_then(|index| self.plan.remove(index)) else {
@@ -167,8 +171,8 @@ impl Exchange {
         self.attempts.len()
     }
 
-    /// The attempt of that number has answered; one that is no longer under way is not heard. `from_provider` tells the provider's word from the proxy's own.
-    /// A key that met a limit rests, and the next attempt uses another key of the same pool if there is one.
+    /// The attempt of that number has answered; one that is no longer under way is not heard. `from_provider` tells the
+    /// provider's word from the proxy's own. A key that met a limit rests, and the next attempt uses another key of the same pool if there is one.
     pub fn attempt_answered(
         &mut self,
         number: usize,

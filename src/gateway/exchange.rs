@@ -29,8 +29,11 @@ use crate::policy::resolve::MAX_NAME;
 /// One request and its answer.
 pub struct Exchange {
     pub(crate) gateway: Rc<Gateway>,
-    /// The decision's id: 16 hex digits, random.
+    /// The decision's id: 16 hex digits, random. Clients see it.
     pub(crate) id: String,
+    /// The name by which an attempt finds the exchange: random, and never shown to a client, who could otherwise send a
+    /// request of its own along with it.
+    pub(crate) token: String,
     pub(crate) started: Timestamp,
     pub(crate) call: Call,
     pub(crate) stage: Stage,
@@ -95,8 +98,8 @@ pub(crate) struct Upstream {
 
 /// What becomes of a request, judged by its headers.
 pub enum Opening {
-    /// Not ours: let it through and forget it.
-    Foreign,
+    /// Not ours: do this, let it through and forget it.
+    Foreign(Steps),
     /// Answered at once, without an exchange.
     Answered(Reply),
     /// Ours: an exchange, and what to do now.
@@ -117,7 +120,7 @@ impl Exchange {
             asked => asked,
         };
         let call = match asked {
-            Asked::Foreign => return Opening::Foreign,
+            Asked::Foreign => return Opening::Foreign(without_control(&headers)),
             Asked::Probe => return Opening::Answered(Reply { status: 200, headers: Vec::new(), body: Vec::new() }),
             Asked::Unserved => {
                 let place = path.split('?').next().unwrap_or("");
@@ -131,6 +134,7 @@ impl Exchange {
         let mut exchange = Box::new(Self {
             gateway: Rc::clone(gateway),
             id: format!("{:016x}", host.random()),
+            token: format!("{:016x}", host.random()),
             started: host.now(),
             call,
             stage: Stage::Reading,
@@ -262,7 +266,8 @@ impl Exchange {
         steps.push(Step::Publish("weir.decision", self.id.clone()));
         let attempts = self.possible_attempts(decision);
         let cluster = first.target.provider.cluster.clone();
-        steps.push(Step::Dispatch(Dispatch { cluster, fallback: Rc::clone(&decision.fallback), attempts }));
+        let exchange = self.token.clone();
+        steps.push(Step::Dispatch(Dispatch { exchange, cluster, fallback: Rc::clone(&decision.fallback), attempts }));
         self.stage = Stage::Sent;
         Ok(steps)
     }
@@ -290,6 +295,11 @@ impl Exchange {
         Steps::reply(Reply { status, headers, body })
     }
 
+    /// The name by which an attempt finds the exchange.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// The decision's id, as in `x-weir-decision`.
     pub fn id(&self) -> &str {
         &self.id
@@ -303,6 +313,19 @@ fn lost() -> GatewayError {
 /// The answer when the gateway's own state is not there: nothing goes out unruled.
 pub fn unavailable() -> Reply {
     reply_to(&lost(), None)
+}
+
+/// Takes Weir's control headers off a request that Weir does not rule on: behind this filter stand others that obey them.
+fn without_control(headers: &Headers) -> Steps {
+    let mut steps = Steps::default();
+    for (name, _) in headers.iter() {
+        if let Ok(name) = std::str::from_utf8(name)
+            && name.starts_with("x-weir-")
+        {
+            steps.remove(name.to_owned());
+        }
+    }
+    steps
 }
 
 fn reply_to(error: &GatewayError, id: Option<&str>) -> Reply {

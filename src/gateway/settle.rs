@@ -10,7 +10,7 @@ use crate::gateway::answer::Body;
 use crate::gateway::endpoint;
 use crate::gateway::exchange::{Exchange, Stage};
 use crate::gateway::step::{Step, Steps};
-use crate::host::{Host, LogLevel, Timestamp};
+use crate::host::{Host, Timestamp};
 use crate::telemetry::audit::{AttemptLine, Audit, rfc3339};
 use crate::telemetry::metric::{self, Metric};
 
@@ -134,7 +134,7 @@ impl Exchange {
         }
         self.count(outcome, usage, cost, now, host);
         if self.gateway.rules.audit {
-            host.log(LogLevel::Info, &self.audit(outcome, usage, cost, now).line());
+            steps.push(Step::Audit(self.audit(outcome, usage, cost, now).line()));
         }
     }
 

@@ -26,6 +26,8 @@ pub enum Step {
     ReplaceBody(Vec<u8>),
     /// Publish a value for access logs and other filters.
     Publish(&'static str, String),
+    /// Hand over the audit line, one JSON object.
+    Audit(String),
     /// Send the request on its way.
     Dispatch(Dispatch),
     /// Where the proxy's next attempt goes, should this one fail.
@@ -37,6 +39,8 @@ pub enum Step {
 /// How a decided request leaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dispatch {
+    /// The name by which the filter of an attempt finds the exchange. Known to nobody but the proxy.
+    pub exchange: String,
     /// The cluster of the first attempt.
     pub cluster: String,
     /// What makes the proxy try again, and how long it waits for a first byte.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// What stands before the JSON of each audit line in the proxy's log.
+/// What stands before an audit line in a log that holds other lines too.
 pub const MARK: &str = "weir.audit ";
 
 /// One finished request.
@@ -74,11 +74,10 @@ pub struct AttemptLine<'a> {
 }
 
 impl Audit<'_> {
-    /// The line for the log.
+    /// The line, one JSON object, without an end of line.
     pub fn line(&self) -> String {
         // Serializing a struct of numbers and strings cannot fail; were it ever to, the id still shows that it happened.
-        let json = serde_json::to_string(self).unwrap_or_else(|_| format!("{{\"id\":\"{}\"}}", self.id));
-        format!("{MARK}{json}")
+        serde_json::to_string(self).unwrap_or_else(|_| format!("{{\"id\":\"{}\"}}", self.id))
     }
 }
 

@@ -14,6 +14,9 @@ use serde_json::Value;
 use crate::client::{Request, Response};
 use crate::fixture::eventually;
 
+/// How an audit line begins; the access log stands on the same standard output.
+const AUDIT_LINE: &str = "{\"id\":";
+
 /// How the next candidate is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failover {
@@ -79,6 +82,7 @@ impl Envoy {
             .arg("--admin-address-path")
             .arg(&admin_file)
             .args(["--concurrency", &workers.to_string()])
+            .args(["--file-flush-interval-msec", "20"])
             .args(["--disable-hot-restart", "--log-level", "warning", "--component-log-level", "wasm:info"])
             .current_dir(&directory.path)
             .envs(environment.iter().copied());
@@ -117,8 +121,14 @@ impl Envoy {
     #[track_caller]
     pub fn access_log(&self, count: usize) -> Vec<Value> {
         eventually(&format!("{count} access log lines"), || {
-            let lines: Vec<Value> =
-                self.process.stdout.lines().iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+            let lines: Vec<Value> = self
+                .process
+                .stdout
+                .lines()
+                .iter()
+                .filter(|line| !line.starts_with(AUDIT_LINE))
+                .filter_map(|line| serde_json::from_str(line).ok())
+                .collect();
             (lines.len() >= count).then_some(lines)
         })
     }
@@ -126,11 +136,11 @@ impl Envoy {
     /// The audit lines so far.
     pub fn audits(&self) -> Vec<Value> {
         self.process
-            .stderr
+            .stdout
             .lines()
             .iter()
-            .filter_map(|line| line.split_once("weir.audit "))
-            .map(|(_, json)| serde_json::from_str(json).unwrap_or_else(|error| panic!("{error} in {json}")))
+            .filter(|line| line.starts_with(AUDIT_LINE))
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line}")))
             .collect()
     }
 

@@ -12,7 +12,7 @@ use weir::gateway::ability::Abilities;
 use weir::gateway::compile::Gateway;
 use weir::gateway::exchange::{Exchange, Opening};
 use weir::gateway::step::Flow;
-use weir::host::{Host, Timestamp};
+use weir::host::Timestamp;
 use weir::http::Headers;
 
 use crate::{check, moment, policy_file};
@@ -118,7 +118,7 @@ fn explain(args: &Args, gateway: &Rc<Gateway>, body: Vec<u8>) -> Result<Told, St
     };
     let headers = Headers::from_pairs(message.headers.iter().map(|(name, value)| (name, value)));
     let (mut exchange, steps) = match Exchange::open(gateway, headers, body.is_empty(), &host) {
-        Opening::Foreign => return Ok(told(Value::Null, End::Untouched)),
+        Opening::Foreign(_) => return Ok(told(Value::Null, End::Untouched)),
         Opening::Answered(reply) => return Ok(told(Value::Null, End::Answered(reply))),
         Opening::Ours(exchange, steps) => (exchange, steps),
     };
@@ -129,7 +129,7 @@ fn explain(args: &Args, gateway: &Rc<Gateway>, body: Vec<u8>) -> Result<Told, St
     let decision = exchange.explained();
     match message.reply.take() {
         Some(reply) => Ok(told(decision, End::Answered(reply))),
-        None => Ok(told(decision, End::Sent(attempts(&mut exchange, gateway, message, &body, &host)?))),
+        None => Ok(told(decision, End::Sent(attempts(&mut exchange, gateway, &host, message, &body)?))),
     }
 }
 
@@ -137,9 +137,9 @@ fn explain(args: &Args, gateway: &Rc<Gateway>, body: Vec<u8>) -> Result<Told, St
 fn attempts(
     exchange: &mut Exchange,
     gateway: &Gateway,
+    host: &Still,
     mut message: Message,
     asked: &[u8],
-    host: &dyn Host,
 ) -> Result<Vec<Sent>, String> {
     let most = message.dispatch.as_ref().map_or(1, |dispatch| dispatch.attempts);
     let mut sent = Vec::new();

@@ -43,7 +43,7 @@ struct EnvoyArgs {
     /// The certificate authorities that providers' certificates are checked against, as Envoy's machine sees the file.
     #[arg(long, default_value = "/etc/ssl/certs/ca-certificates.crt")]
     ca: String,
-    /// Also write an access log to standard output. Weir's own audit line, in Envoy's log, is there without it.
+    /// Also write an access log of all requests to standard output, beside the audit lines that are always there.
     #[arg(long)]
     access_log: bool,
     /// Where to write; standard output when absent.

@@ -117,8 +117,15 @@ fn fallback(fallback: &Value) -> String {
     let on = list(at(fallback, "on"));
     let on = if on.is_empty() { String::new() } else { format!(" on {on}") };
     let timeout = at(fallback, "per_try_timeout_ms").as_u64();
-    let timeout = timeout.map(|millis| format!(", each with {millis} ms to its first byte"));
-    format!("at most {} attempts{on}{}", at(fallback, "attempts"), timeout.unwrap_or_default())
+    let timeout = timeout.map(|millis| format!(" with {millis} ms to the first byte")).unwrap_or_default();
+    match at(fallback, "attempts").as_u64() {
+        Some(1) => format!("none, one attempt{timeout}"),
+        Some(attempts) => {
+            let each = if timeout.is_empty() { "" } else { ", each" };
+            format!("at most {attempts} attempts{on}{each}{timeout}")
+        }
+        None => String::new(),
+    }
 }
 
 fn candidates(out: &mut String, decision: &Value) {

@@ -59,8 +59,8 @@ impl Message {
                 Step::SetHeader(name, value) => self.set(&name, value),
                 Step::RemoveHeader(name) => self.headers.retain(|(other, _)| *other != name),
                 Step::ReplaceBody(body) => self.body = body,
-                // For access logs; nobody reads them here.
-                Step::Publish(..) => {}
+                // For logs; nobody reads them here.
+                Step::Publish(..) | Step::Audit(_) => {}
                 Step::Dispatch(dispatch) => {
                     self.cluster = Some(dispatch.cluster.clone());
                     self.dispatch = Some(dispatch);

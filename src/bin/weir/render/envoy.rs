@@ -150,6 +150,7 @@ fn listeners(written: &Value, policy: &Policy, plugin: &Plugin<'_>, place: &Plac
         "role": "listener",
         "failover": failover,
         "publish": place.access_log,
+        "audit": "filter_state",
         "policy": written,
     });
     if let (Some(members), Some(fallback)) = (configuration.as_object_mut(), &shared) {
@@ -162,6 +163,7 @@ fn listeners(written: &Value, policy: &Policy, plugin: &Plugin<'_>, place: &Plac
         include_str!("listener.yaml"),
         &[
             ("listen", &address(place.listen)),
+            ("audit_log", include_str!("audit_log.yaml")),
             ("access_log", if place.access_log { include_str!("access_log.yaml") } else { "" }),
             ("route", &route),
             ("plugin", &filter),
