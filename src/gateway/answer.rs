@@ -151,8 +151,8 @@ impl Exchange {
             Body::Opaque => {}
             Body::Json(scan) => scan.push(chunk),
             Body::Instead(body) => {
-                let body = if end { std::mem::take(body) } else { Vec::new() };
-                steps.push(Step::ReplaceBody(body));
+                // All of it with the first piece: trailers may follow the last, and nothing can be added there.
+                steps.push(Step::ReplaceBody(std::mem::take(body)));
             }
             Body::Stream(stream) => {
                 let emitted = stream.push(chunk);

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::gate::{Answer, Ask, BOTH, CLIENT_KEY, Failover, Gate, Response, call, two_providers, value};
+use crate::fixture::{Answer, Ask, BOTH, CLIENT_KEY, Failover, Response, two_providers, value};
+use crate::gate::{Gate, call};
 use crate::host::{Stream, host, stream};
 use crate::pass::{completion, stream_with_usage};
 use crate::vm::Callback;

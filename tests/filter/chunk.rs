@@ -1,6 +1,7 @@
 //! Bodies in pieces: what the client and the provider get does not hang on where the pieces end.
 
-use crate::gate::{Answer, Ask, BOTH, End, Failover, Gate, Response, WHOLE_ENDS, two_providers, value};
+use crate::fixture::{Answer, Ask, BOTH, End, Failover, Response, WHOLE_ENDS, two_providers, value};
+use crate::gate::Gate;
 use crate::host::Dice;
 use crate::pass::{completion, stream_with_usage};
 

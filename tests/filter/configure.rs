@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::gate::{Answer, Ask, BOTH, Failover, Gate, LITERAL_KEY, Response, key_pool, two_providers};
+use crate::fixture::{Answer, Ask, BOTH, Failover, LITERAL_KEY, Response, key_pool, two_providers};
+use crate::gate::Gate;
 use crate::host::{Fault, USED, host};
 use crate::pass::completion;
 
@@ -21,12 +22,12 @@ fn missing(functions: &[&'static str]) {
 #[test]
 fn what_is_no_configuration_is_refused_and_says_why() {
     let texts: [(&[u8], &str); 9] = [
-        (b"", "not JSON"),
-        (b"\xff\xfe\x00", "not JSON"),
-        (b"{\"role\":", "not JSON"),
-        (b"[]", "role"),
-        (b"{\"role\":\"middle\"}", "role"),
-        (b"{\"role\":\"listener\"}", "the policy is missing"),
+        (b"", "cannot be read"),
+        (b"\xff\xfe\x00", "cannot be read"),
+        (b"{\"role\":", "cannot be read"),
+        (b"[]", "cannot be read"),
+        (b"{\"role\":\"middle\"}", "middle"),
+        (b"{\"role\":\"listener\"}", "missing field `policy`"),
         (b"{\"role\":\"listener\",\"failover\":\"hope\",\"policy\":{}}", "hope"),
         (b"{\"role\":\"listener\",\"policy\":[]}", "weir: the policy is refused"),
         (b"{\"role\":\"listener\",\"policy\":{\"version\":2}}", "version"),

@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use crate::gate::{
-    Answer, Ask, BETA_KEY, BOTH, End, Failover, Gate, Outcome, Response, WHOLE_ENDS, key_pool, two_providers, value,
+use crate::fixture::{
+    Answer, Ask, BETA_KEY, BOTH, End, Failover, Outcome, Response, WHOLE_ENDS, key_pool, two_providers, value,
 };
+use crate::gate::Gate;
 use crate::host::host;
 use crate::pass::{completion, stream_with_usage};
 
@@ -280,6 +281,25 @@ fn a_third_attempt_says_the_length_of_its_own_body() {
         assert_eq!(models[..4], ["any", "big-a", "third", "other"], "{failover:?}");
         for seen in &outcome.seen {
             assert_eq!(seen.header("content-length").unwrap(), seen.body.len().to_string());
+        }
+    }
+}
+
+#[test]
+fn an_error_page_is_replaced_whole_in_any_pieces() {
+    for failover in BOTH {
+        for end in WHOLE_ENDS {
+            for size in [1, 5, 1_000] {
+                let mut gate = Gate::open(failover, &two_providers());
+                let page = b"<html><h1>not here</h1></html>";
+                let mut reply = Response { end, ..Response::json(404, "") };
+                reply.headers[1].1 = b"text/html".to_vec();
+                reply.chunks = page.chunks(size).map(<[u8]>::to_vec).collect();
+                let outcome = gate.ask(&Ask::chat("smart", false), &mut |_| Answer::Reply(reply.clone()));
+                assert_eq!(outcome.code(), "upstream_error", "{failover:?} {end:?} {size}");
+                assert_eq!(value(&outcome.headers, "content-length").unwrap(), outcome.body.len().to_string());
+                assert_eq!(outcome.audits.len(), 1);
+            }
         }
     }
 }

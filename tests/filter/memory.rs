@@ -6,7 +6,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::process::Command;
 
-use crate::gate::{Answer, Ask, BOTH, Failover, Gate, Response, two_providers};
+use crate::fixture::{Answer, Ask, BOTH, Failover, Response, two_providers};
+use crate::gate::Gate;
 use crate::host::host;
 use crate::pass::{completion, stream_with_usage};
 use crate::vm;

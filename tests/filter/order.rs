@@ -5,9 +5,10 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::gate::{
-    ALPHA_KEY, Ask, BETA_KEY, BOTH, CLIENT_KEY, CLIENTS_EXCHANGE, Failover, Gate, call, pairs, two_providers, value,
+use crate::fixture::{
+    ALPHA_KEY, Ask, BETA_KEY, BOTH, CLIENT_KEY, CLIENTS_EXCHANGE, Failover, pairs, two_providers, value,
 };
+use crate::gate::{Gate, call};
 use crate::host::{Dice, Fault, Pairs, Stream, host, stream};
 use crate::pass::{completion, stream_with_usage};
 use crate::vm::{self, Callback};

@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use crate::gate::{
-    ALPHA_KEY, ANSWER, Answer, Ask, BOTH, End, Failover, Gate, Response, WHOLE_ENDS, two_providers, value,
+use crate::fixture::{
+    ALPHA_KEY, ANSWER, Answer, Ask, BOTH, End, Failover, PROMPT, Response, WHOLE_ENDS, two_providers, value,
 };
+use crate::gate::Gate;
 
 pub fn completion() -> String {
     json!({
@@ -86,4 +87,19 @@ fn what_is_not_for_a_model_passes_untouched() {
     assert!(outcome.foreign);
     assert_eq!(outcome.seen[0].body, ask.body());
     assert!(outcome.audits.is_empty());
+}
+
+#[test]
+fn an_audit_line_for_an_access_log_is_one_line_and_no_secret() {
+    let extra = json!({"audit": "filter_state"});
+    let mut gate = Gate::open_with(Failover::Refresh, &two_providers(), extra);
+    for (model, answer) in [("smart", Answer::Reply(Response::json(200, &completion()))), ("a\nb", Answer::Reset)] {
+        let outcome = gate.ask(&Ask::chat(model, false), &mut |_| answer.clone());
+        assert!(outcome.audits.is_empty(), "not in the proxy's own log as well");
+        let line = String::from_utf8(outcome.state["weir.audit"].clone()).unwrap();
+        assert_eq!(line.matches('\n').count(), 1);
+        let audit: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(audit["asked"], model);
+        assert!(![ALPHA_KEY, ANSWER, PROMPT].iter().any(|secret| line.contains(secret)), "{line}");
+    }
 }

@@ -3,7 +3,8 @@
 
 use serde_json::Value;
 
-use crate::gate::{Answer, Ask, BOTH, Failover, Gate, Outcome, Response, key_pool, two_providers};
+use crate::fixture::{Answer, Ask, BOTH, Failover, Outcome, Response, key_pool, two_providers};
+use crate::gate::Gate;
 use crate::host::{Dice, Fault, USED, host};
 use crate::pass::{completion, stream_with_usage};
 
