@@ -130,7 +130,8 @@ fn the_policy_reaches_the_filter_as_it_was_written() {
     for design in DESIGNS {
         let config = parsed(MANY, &["--failover", design]);
         let given = configuration(&manager(&config, 0)["http_filters"][0]);
-        assert_eq!(given, serde_json::json!({"role": "listener", "failover": design, "policy": written}));
+        assert_eq!(given["policy"], written);
+        assert_eq!((given["role"].as_str(), given["failover"].as_str()), (Some("listener"), Some(design)));
     }
 }
 
@@ -203,9 +204,10 @@ fn routes_never_cut_streams_and_serve_the_api_alone() {
             {"prefix": "/v1/"}, {"prefix": "/v1beta/"}, {"path_separated_prefix": "/weir"}, {"path": "/"}
         ]);
         assert_eq!(Value::from(served), expected);
+        let told = configuration(&manager(&config, 0)["http_filters"][0]);
         for route in routes {
             assert_eq!(route["route"]["timeout"], "0s");
-            assert_eq!(route["route"]["retry_policy"]["num_retries"], 0);
+            assert_eq!(route["route"]["retry_policy"]["num_retries"], told["route_retries"]["retries"]);
         }
         assert_eq!(routes[0]["request_body_buffer_limit"], 8_388_608);
         assert_eq!(routes[1]["request_body_buffer_limit"], 8_388_608);
