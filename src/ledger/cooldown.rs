@@ -78,7 +78,7 @@ mod tests {
             self.writes.set(self.writes.get() + 1);
             let mut values = self.values.borrow_mut();
             let current = values.get(key).map(|value| value.version);
-            if let (Some(current), true) = (current, self.always_lose || self.writes.get() % 2 == 0) {
+            if let (Some(current), true) = (current, self.always_lose || self.writes.get().is_multiple_of(2)) {
                 values.get_mut(key).unwrap().version = current + 1;
             }
             let current = values.get(key).map(|value| value.version);
