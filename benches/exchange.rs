@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use weir::gateway::ability::Abilities;
 use weir::gateway::compile::Gateway;
 use weir::gateway::exchange::{Exchange, Opening};
-use weir::host::{Host, LogLevel, MetricKind, SharedError, SharedValue, Timestamp};
+use weir::host::{Host, LogLevel, Series, SharedError, SharedValue, Timestamp};
 use weir::http::Headers;
 
 /// A host whose calls cost nothing.
@@ -30,8 +30,8 @@ impl Host for Nothing {
     fn set_shared(&self, _key: &str, _bytes: &[u8], _version: Option<u32>) -> Result<(), SharedError> {
         Ok(())
     }
-    fn metric(&self, _kind: MetricKind, name: &str, _value: u64) {
-        black_box(name);
+    fn metric(&self, series: Series<'_>, _value: u64) {
+        black_box(series);
     }
     fn log(&self, _level: LogLevel, line: &str) {
         black_box(line);

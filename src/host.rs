@@ -58,6 +58,44 @@ pub enum MetricKind {
     Histogram,
 }
 
+/// One series of a metric, in parts, so that a host can find it again without writing its name out.
+#[derive(Clone, Copy, Debug)]
+pub struct Series<'a> {
+    /// What kind of metric it is.
+    pub kind: MetricKind,
+    /// The metric's name.
+    pub name: &'static str,
+    /// Labels that several series share, as `push_label` writes them.
+    pub labels: &'a str,
+    /// One label more.
+    pub extra: Option<(&'static str, &'a str)>,
+}
+
+impl Series<'_> {
+    /// The full name, `name;label=value;label=value`: hosts have no labels, and `weir render` takes it apart again.
+    pub fn full_name(&self) -> String {
+        let mut name = String::with_capacity(self.name.len() + self.labels.len() + 32);
+        name.push_str(self.name);
+        name.push_str(self.labels);
+        if let Some((label, value)) = self.extra {
+            push_label(&mut name, label, value);
+        }
+        name
+    }
+}
+
+/// Adds a label to the labels of a series. What would end the label is replaced, so that a value cannot forge one.
+pub fn push_label(labels: &mut String, label: &str, value: &str) {
+    labels.push(';');
+    labels.push_str(label);
+    labels.push('=');
+    if value.bytes().all(|byte| byte > b' ' && !matches!(byte, b';' | b'=' | 0x7f..)) {
+        labels.push_str(value);
+    } else {
+        labels.extend(value.chars().map(|c| if matches!(c, ';' | '=') || c.is_control() { '_' } else { c }));
+    }
+}
+
 /// A value of the shared data and the version that a later write must name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SharedValue {
@@ -91,7 +129,7 @@ pub trait Host {
     fn set_shared(&self, key: &str, bytes: &[u8], version: Option<u32>) -> Result<(), SharedError>;
 
     /// Adds to a counter, sets a gauge, or records in a histogram. A host without metrics does nothing.
-    fn metric(&self, kind: MetricKind, name: &str, value: u64);
+    fn metric(&self, series: Series<'_>, value: u64);
 
     /// Writes a log line.
     fn log(&self, level: LogLevel, line: &str);

@@ -2,6 +2,11 @@
 
 /// Whether the whole of `text` fits `pattern`, in time linear in both.
 pub fn matches_pattern(pattern: &str, text: &str) -> bool {
+    // Most patterns of a policy fail at their first letter, and a request is held against many.
+    let first = pattern.as_bytes().first();
+    if first != Some(&b'*') && first != text.as_bytes().first() {
+        return false;
+    }
     let Some((first, rest)) = pattern.split_once('*') else {
         return pattern == text;
     };

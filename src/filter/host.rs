@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::filter::abi::{self, Status};
 use crate::gateway::ability::Abilities;
-use crate::host::{Host, LogLevel, MetricKind, SharedError, SharedValue, Timestamp};
+use crate::host::{Host, LogLevel, MetricKind, Series, SharedError, SharedValue, Timestamp};
 
 /// Different metric names this worker defines at most: a host never frees one.
 const MAX_METRICS: usize = 8_192;
@@ -16,9 +16,65 @@ const MAX_METRICS: usize = 8_192;
 const PROBE: &str = "weir.probe";
 
 thread_local! {
-    /// Metric ids by kind and name. Why here: defining a name anew costs more than counting it, and all contexts of a
-    /// worker share this memory.
-    static METRICS: RefCell<HashMap<String, Option<u32>>> = RefCell::default();
+    static METRICS: RefCell<Metrics> = RefCell::default();
+}
+
+/// Metric ids of this worker. Why kept: defining a name anew costs more than counting it. Why by labels first: one
+/// request counts several series with the same labels, and they are found by one comparison.
+#[derive(Default)]
+struct Metrics {
+    groups: HashMap<Box<str>, usize>,
+    series: Vec<Vec<Known>>,
+    count: usize,
+    last: Option<(Box<str>, usize)>,
+}
+
+/// A series that was defined; `None` where the host refused it.
+struct Known {
+    name: &'static str,
+    extra: Box<str>,
+    id: Option<u32>,
+}
+
+impl Metrics {
+    fn id(&mut self, series: Series<'_>) -> Option<u32> {
+        let group = self.group(series.labels)?;
+        let extra = series.extra.map_or("", |(_, value)| value);
+        let known = self.series.get_mut(group)?;
+        if let Some(one) = known.iter().find(|one| one.name == series.name && *one.extra == *extra) {
+            return one.id;
+        }
+        if self.count >= MAX_METRICS {
+            return None;
+        }
+        let id = define(series.kind, &series.full_name());
+        known.push(Known { name: series.name, extra: extra.into(), id });
+        self.count += 1;
+        if self.count == MAX_METRICS {
+            abi::log(abi::Level::Warn, "weir: metric names are at their limit; further label values are not counted");
+        }
+        id
+    }
+
+    fn group(&mut self, labels: &str) -> Option<usize> {
+        if let Some((last, group)) = &self.last
+            && **last == *labels
+        {
+            return Some(*group);
+        }
+        let group = match self.groups.get(labels) {
+            Some(group) => *group,
+            None if self.series.len() >= MAX_METRICS => return None,
+            None => {
+                let next = self.series.len();
+                self.groups.insert(labels.into(), next);
+                self.series.push(Vec::new());
+                next
+            }
+        };
+        self.last = Some((labels.into(), group));
+        Some(group)
+    }
 }
 
 /// The proxy that this module runs in.
@@ -50,10 +106,11 @@ impl Host for Proxy {
         })
     }
 
-    fn metric(&self, kind: MetricKind, name: &str, value: u64) {
-        let Some(id) = metric_id(kind, name) else { return };
+    fn metric(&self, series: Series<'_>, value: u64) {
+        let id = METRICS.with(|metrics| metrics.try_borrow_mut().ok()?.id(series));
+        let Some(id) = id else { return };
         // A count that the host does not take cannot be reported by counting; the audit line still has it.
-        let _ = match kind {
+        let _ = match series.kind {
             MetricKind::Counter => abi::increment_metric(id, i64::try_from(value).unwrap_or(i64::MAX)),
             MetricKind::Gauge | MetricKind::Histogram => abi::record_metric(id, value),
         };
@@ -67,24 +124,6 @@ impl Host for Proxy {
         };
         abi::log(level, line);
     }
-}
-
-fn metric_id(kind: MetricKind, name: &str) -> Option<u32> {
-    METRICS.with(|metrics| {
-        let mut metrics = metrics.try_borrow_mut().ok()?;
-        if let Some(id) = metrics.get(name) {
-            return *id;
-        }
-        if metrics.len() >= MAX_METRICS {
-            return None;
-        }
-        let id = define(kind, name);
-        metrics.insert(name.to_owned(), id);
-        if metrics.len() == MAX_METRICS {
-            abi::log(abi::Level::Warn, "weir: metric names are at their limit; further label values are not counted");
-        }
-        id
-    })
 }
 
 fn define(kind: MetricKind, name: &str) -> Option<u32> {

@@ -10,7 +10,7 @@ use crate::gateway::answer::Body;
 use crate::gateway::endpoint;
 use crate::gateway::exchange::{Exchange, Stage};
 use crate::gateway::step::{Step, Steps};
-use crate::host::{Host, Timestamp};
+use crate::host::{Host, Series, Timestamp, push_label};
 use crate::telemetry::audit::{AttemptLine, Audit, rfc3339};
 use crate::telemetry::metric::{self, Metric};
 
@@ -140,38 +140,32 @@ impl Exchange {
 
     fn count(&self, outcome: Outcome, usage: Option<Usage>, cost: Option<Money>, now: Timestamp, host: &dyn Host) {
         let labels = self.labels();
-        let emit = |metric: Metric, extra: &[(&str, &str)], value: u64| {
-            let mut name = String::with_capacity(metric.name.len() + labels.len() + 32);
-            name.push_str(metric.name);
-            name.push_str(&labels);
-            for (label, text) in extra {
-                metric::push_label(&mut name, label, text);
-            }
-            host.metric(metric.kind, &name, value);
+        let emit = |metric: Metric, extra: Option<(&'static str, &str)>, value: u64| {
+            host.metric(Series { kind: metric.kind, name: metric.name, labels: &labels, extra }, value);
         };
-        emit(metric::REQUESTS, &[("outcome", outcome.name())], 1);
+        emit(metric::REQUESTS, Some(("outcome", outcome.name())), 1);
         if let Some(code) = self.refusal {
-            emit(metric::REJECTED, &[("code", code.name())], 1);
+            emit(metric::REJECTED, Some(("code", code.name())), 1);
         }
         for attempt in self.attempts.iter().rev().skip(1) {
             let reason = attempt.status.map_or("no_answer".to_owned(), |status| status.to_string());
-            emit(metric::FALLBACKS, &[("reason", &reason)], 1);
+            emit(metric::FALLBACKS, Some(("reason", &reason)), 1);
         }
         let Some(usage) = usage else { return };
-        emit(metric::TOKENS, &[("token_type", "input")], usage.input);
-        emit(metric::TOKENS, &[("token_type", "output")], usage.output);
+        emit(metric::TOKENS, Some(("token_type", "input")), usage.input);
+        emit(metric::TOKENS, Some(("token_type", "output")), usage.output);
         if let Some(cost) = cost.filter(|cost| *cost != Money::ZERO) {
-            emit(metric::COST, &[], cost.micros());
+            emit(metric::COST, None, cost.micros());
         }
         if usage.source == UsageSource::Estimated {
-            emit(metric::ESTIMATED, &[("reason", outcome.name())], 1);
+            emit(metric::ESTIMATED, Some(("reason", outcome.name())), 1);
         }
-        emit(metric::DURATION, &[], now.millis_since(self.started));
+        emit(metric::DURATION, None, now.millis_since(self.started));
         if let Some(first) = self.answer.first_byte.filter(|_| self.request.stream) {
-            emit(metric::FIRST_TOKEN, &[], first.millis_since(self.started));
+            emit(metric::FIRST_TOKEN, None, first.millis_since(self.started));
             if usage.output > 1 {
                 let micros = now.nanos().saturating_sub(first.nanos()) / 1_000;
-                emit(metric::PER_TOKEN, &[], micros / (usage.output - 1));
+                emit(metric::PER_TOKEN, None, micros / (usage.output - 1));
             }
         }
     }
@@ -191,7 +185,7 @@ impl Exchange {
                 Label::Team => ("team", self.principal.team.as_deref()),
             };
             if let Some(text) = text.filter(|text| !text.is_empty()) {
-                metric::push_label(&mut labels, name, text);
+                push_label(&mut labels, name, text);
             }
         }
         labels

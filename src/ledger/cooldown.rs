@@ -54,7 +54,7 @@ mod tests {
     use std::collections::HashMap;
 
     use super::{prepare, rest, rests};
-    use crate::host::{Host, LogLevel, MetricKind, SharedError, SharedValue, Timestamp};
+    use crate::host::{Host, LogLevel, Series, SharedError, SharedValue, Timestamp};
 
     /// A host whose every second write loses to another worker.
     #[derive(Default)]
@@ -89,7 +89,7 @@ mod tests {
             values.insert(key.to_owned(), SharedValue { bytes: bytes.to_vec(), version });
             Ok(())
         }
-        fn metric(&self, _kind: MetricKind, _name: &str, _value: u64) {}
+        fn metric(&self, _series: Series<'_>, _value: u64) {}
         fn log(&self, _level: LogLevel, _line: &str) {}
     }
 

@@ -47,11 +47,3 @@ pub const PER_TOKEN: Metric = histogram("gen_ai_server_time_per_output_token", "
 
 /// Every metric Weir writes.
 pub const ALL: [Metric; 9] = [REQUESTS, COST, FALLBACKS, REJECTED, ESTIMATED, TOKENS, DURATION, FIRST_TOKEN, PER_TOKEN];
-
-/// Adds a label to a metric's full name. Bytes that would end the label are replaced, so that a value cannot forge one.
-pub fn push_label(name: &mut String, label: &str, value: &str) {
-    name.push(';');
-    name.push_str(label);
-    name.push('=');
-    name.extend(value.chars().map(|c| if matches!(c, ';' | '=') || c.is_control() { '_' } else { c }));
-}

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use weir::gateway::step::{Dispatch, Flow, Reply, Step, Steps};
-use weir::host::{Host, LogLevel, MetricKind, SharedError, SharedValue, Timestamp};
+use weir::host::{Host, LogLevel, Series, SharedError, SharedValue, Timestamp};
 
 use super::change::{self, Change};
 
@@ -31,7 +31,7 @@ impl Host for Still {
         Ok(())
     }
 
-    fn metric(&self, _kind: MetricKind, _name: &str, _value: u64) {}
+    fn metric(&self, _series: Series<'_>, _value: u64) {}
 
     fn log(&self, _level: LogLevel, _line: &str) {}
 }
