@@ -199,6 +199,14 @@ fn the_doctor_finds_every_trap_of_the_loop_design() {
             (&[MANAGER, HOST], looped(error("/routes/0/route/cluster", Some(json!("vllm")), "weir_loop"))),
             (&[MANAGER, HOST], looped(error("/routes/0/route/timeout", None, "timeout: 0s"))),
             (&[INNER, HOST], looped(error("/routes/0/route/retry_policy", Some(json!({})), "retry_policy only"))),
+            (
+                &[INNER, HOST],
+                looped(error(
+                    "/routes/0/route/request_mirror_policies",
+                    Some(json!([{"cluster": "vllm"}])),
+                    "request_mirror_policies only",
+                )),
+            ),
             (&[INNER, HOST], looped(error("/routes/0/route/timeout", None, "timeout: 0s"))),
             (&[INNER, HOST], looped(error("/routes/0/request_body_buffer_limit", None, "request_body_buffer_limit"))),
             (&[INNER, HOST], looped(error("/routes/0/route/cluster_header", Some(json!("x")), "x-weir-cluster"))),

@@ -109,6 +109,9 @@ fn plan(mut words: impl Iterator<Item = String>) -> std::result::Result<Plan, St
             _ => return Err(HELP.to_owned()),
         }
     }
+    if plan.variants.is_empty() || plan.workloads.is_empty() {
+        return Err(format!("error: --variants or --workloads names nothing that exists\n\n{HELP}"));
+    }
     Ok(plan)
 }
 

@@ -88,7 +88,9 @@ impl Exchange {
             return None;
         }
         let provider = self.attempts.last().map_or("the provider", |last| last.target.provider.name.as_str());
-        Some(GatewayError::new(ErrorCode::UpstreamError, format!("{provider} answered {status} with a page, not JSON")))
+        // A limit stays a limit, for its `retry-after` still holds.
+        let code = if status == 429 { ErrorCode::RateLimited } else { ErrorCode::UpstreamError };
+        Some(GatewayError::new(code, format!("{provider} answered {status} with a page, not JSON")))
     }
 
     fn answer_instead(&mut self, error: &GatewayError, end: bool, steps: &mut Steps) {

@@ -135,8 +135,14 @@ in_both_designs! {
         }
         let answer = stage.chat(&ask("pair"));
         assert_eq!(answer.header("content-type").as_deref(), Some("application/json"), "{}", answer.text());
-        assert!(answer.status >= 500, "{}", answer.status);
-        assert!(answer.json()["error"]["message"].is_string(), "{}", answer.text());
+        answer.expect_error(502, "upstream_error");
+        for provider in [stage.one(), stage.two()] {
+            provider.heal();
+            provider.fault(&json!({"status": 429, "retry_after": "7", "body": "slow down"}));
+        }
+        let limited = stage.chat(&ask("pair"));
+        limited.expect_error(429, "rate_limited");
+        assert_eq!(limited.header("retry-after").as_deref(), Some("7"));
     }
 
     fn one_connection_serves_one_request_after_the_other(design) {

@@ -13,6 +13,7 @@ mod access;
 mod accounting;
 mod failover;
 mod hostile;
+mod mirror;
 mod operator;
 mod pass;
 mod reload;

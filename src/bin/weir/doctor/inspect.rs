@@ -490,6 +490,13 @@ fn attempts(chain: &Chain<'_>, found: &mut Vec<Finding>) {
         if let Some(retry) = action.get("retry_policy") {
             found.push(inner_retry(&retry.path));
         }
+        if let Some(mirror) = action.get("request_mirror_policies") {
+            found.push(Finding::error(
+                &mirror.path,
+                "a mirror of an attempt gets a copy of the request with the provider's key in it",
+                "request_mirror_policies only in the listener that clients reach",
+            ));
+        }
         if action.text("cluster_header") != "x-weir-cluster" {
             found.push(Finding::error(
                 &action.path,
