@@ -129,8 +129,9 @@ async fn provide(connection: &mut Connection, mock: &Mock, request: &Request) ->
     }
     if let Some(body) = &fault.body {
         let content_type = ("content-type", fault.content_type.as_deref().unwrap_or("text/html"));
-        let answer = http::answer(fault.status.unwrap_or(200), &[content_type, REQUEST_ID], body.as_bytes());
-        connection.write(&answer).await?;
+        let mut headers = vec![content_type, REQUEST_ID];
+        headers.extend(fault.retry_after.as_deref().map(|value| ("retry-after", value)));
+        connection.write(&http::answer(fault.status.unwrap_or(200), &headers, body.as_bytes())).await?;
         return Ok(After::Keep);
     }
     if let Some(status) = fault.status {
