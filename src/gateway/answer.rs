@@ -3,39 +3,12 @@
 
 use crate::codec::openai::error::encode_error;
 use crate::codec::openai::stream::{Emit, Stream};
-use crate::codec::openai::usage::BodyScan;
 use crate::config::policy::Explain;
 use crate::error::{ErrorCode, GatewayError};
-use crate::gateway::exchange::{Exchange, Stage};
+use crate::gateway::state::{Body, Exchange, Stage};
 use crate::gateway::step::{Step, Steps};
-use crate::host::{Host, Timestamp};
+use crate::host::Host;
 use crate::http::Headers;
-
-/// The answer as far as it has come.
-#[derive(Default)]
-pub(crate) struct Answer {
-    /// The status the client gets; 0 while there is none.
-    pub status: u16,
-    /// When the first byte of its content came.
-    pub first_byte: Option<Timestamp>,
-    /// Whether Weir asked for a usage event that the client must not see.
-    pub hides_usage: bool,
-    pub body: Body,
-}
-
-/// How the answer's body is read.
-#[derive(Default)]
-pub(crate) enum Body {
-    /// Not at all: an error of the provider, or nothing yet.
-    #[default]
-    Opaque,
-    /// JSON, for its usage.
-    Json(Box<BodyScan>),
-    /// Server-sent events.
-    Stream(Box<Stream>),
-    /// It is thrown away and this is sent instead.
-    Instead(Vec<u8>),
-}
 
 /// Headers of a provider that name its customer; clients have no business with them.
 const WITHHELD: [&str; 4] = ["openai-organization", "openai-project", "anthropic-organization-id", "set-cookie"];

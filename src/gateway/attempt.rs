@@ -7,31 +7,13 @@ use std::rc::Rc;
 use crate::codec::openai::head::decode_head;
 use crate::codec::openai::splice::splice;
 use crate::error::{ErrorCode, GatewayError};
-use crate::gateway::exchange::{Exchange, Stage};
+use crate::gateway::state::{Attempt, Exchange, Stage, Try};
 use crate::gateway::step::{Flow, Step, Steps};
 use crate::host::{Host, LogLevel};
 use crate::http::Headers;
 use crate::ledger::cooldown;
 use crate::policy::decide::Decision;
 use crate::policy::rules::{Provider, Target};
-
-/// A target to be tried, with the key of its provider's pool.
-#[derive(Clone, Debug)]
-pub(crate) struct Try {
-    pub target: Rc<Target>,
-    pub key: Option<usize>,
-}
-
-/// A target that was tried.
-#[derive(Debug)]
-pub(crate) struct Attempt {
-    pub target: Rc<Target>,
-    pub key: Option<usize>,
-    /// What it answered with; `None` when it did not.
-    pub status: Option<u16>,
-    /// Whether that answer is the provider's own rather than one the proxy made up.
-    pub from_provider: bool,
-}
 
 /// What a provider's answer says about a key: from its headers.
 fn retry_after_secs(headers: &Headers) -> Option<u64> {

@@ -1,100 +1,29 @@
 //! One request's life, from its headers to the decision: `Exchange` is told what arrived and answers with `Steps`.
 //!
-//! The rest of its life is in `attempt` (one try at one target), `answer` (what comes back) and `settle` (the books).
+//! What is known of it is in `state`; the rest of its life in `attempt` (one try at one target), `answer` (what comes
+//! back) and `settle` (the books).
 //! It makes no host calls but clock, dice, shared data, metrics and log, so it runs the same in a proxy and in a test.
 
 use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
 
-use crate::chat::capability::Capabilities;
 use crate::chat::head::{Head, UsageRequest};
 use crate::codec::openai::error::encode_error;
 use crate::codec::openai::head::{Endpoint, decode_head};
 use crate::codec::openai::splice::splice;
 use crate::codec::token::estimate_request;
 use crate::error::{ErrorCode, GatewayError};
-use crate::gateway::answer::Answer;
-use crate::gateway::attempt::{Attempt, Try};
 use crate::gateway::compile::Gateway;
 use crate::gateway::credential::{is_withheld, presented, refused};
-use crate::gateway::endpoint::{Asked, Call, asked};
+use crate::gateway::endpoint::{Asked, asked};
+pub use crate::gateway::state::Exchange;
+use crate::gateway::state::{Answer, Request, Stage, Upstream};
 use crate::gateway::step::{Dispatch, Reply, Step, Steps};
-use crate::host::{Host, Timestamp};
+use crate::host::Host;
 use crate::http::Headers;
-use crate::policy::access::Principal;
-use crate::policy::decide::{Decision, Draw, decide};
+use crate::policy::decide::{Draw, decide};
 use crate::policy::facts::Facts;
 use crate::policy::resolve::MAX_NAME;
-
-/// One request and its answer.
-pub struct Exchange {
-    pub(crate) gateway: Rc<Gateway>,
-    /// The decision's id: 16 hex digits, random. Clients see it.
-    pub(crate) id: String,
-    /// The name by which an attempt finds the exchange: random, and never shown to a client, who could otherwise send a
-    /// request of its own along with it.
-    pub(crate) token: String,
-    pub(crate) started: Timestamp,
-    pub(crate) call: Call,
-    pub(crate) stage: Stage,
-    pub(crate) principal: Rc<Principal>,
-    pub(crate) headers: Headers,
-    pub(crate) request: Request,
-    pub(crate) dice: u64,
-    pub(crate) decision: Option<Decision>,
-    pub(crate) plan: VecDeque<Try>,
-    pub(crate) attempts: Vec<Attempt>,
-    pub(crate) upstream: Upstream,
-    pub(crate) answer: Answer,
-    pub(crate) refusal: Option<ErrorCode>,
-}
-
-/// Where in its life an exchange is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
-    /// Headers are here, the body is not.
-    Reading,
-    /// On its way to a provider.
-    Sent,
-    /// Weir has answered; nothing went out.
-    Refused,
-    /// The answer is coming back.
-    Answering,
-    /// Accounted for.
-    Settled,
-}
-
-/// What is kept of the client's request.
-#[derive(Debug, Default)]
-pub(crate) struct Request {
-    /// The model that the client named; `None` until the body was understood.
-    pub model: Option<String>,
-    pub stream: bool,
-    pub asked_usage: bool,
-    /// Input tokens, by estimate.
-    pub input_tokens: u64,
-    /// The output limit asked for, in tokens.
-    pub max_output: Option<u64>,
-    /// Answers asked for.
-    pub choices: u64,
-    /// What a model must be able to do.
-    pub needs: Capabilities,
-}
-
-/// The request as the proxy holds it now: the header list is one for all attempts, so each must know what the last left.
-#[derive(Debug, Default)]
-pub(crate) struct Upstream {
-    /// The model that the body names.
-    pub body_model: String,
-    /// The length of the body as the proxy would replay it.
-    pub body_length: usize,
-    /// The value of `content-length`.
-    pub header_length: Option<usize>,
-    /// Names of the headers that the last attempt set.
-    pub owned: Vec<String>,
-    /// The content length that the client announced, if it did.
-    pub had_length: bool,
-}
 
 /// What becomes of a request, judged by its headers.
 pub enum Opening {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::chat::money::Money;
 use crate::config::policy::{FallbackOn, Prefer};
-use crate::gateway::exchange::Exchange;
+use crate::gateway::state::Exchange;
 use crate::policy::rank::{expected_cost, worst_cost};
 use crate::policy::rules::Target;
 

@@ -9,4 +9,5 @@ pub mod endpoint;
 pub mod exchange;
 pub mod explain;
 pub mod settle;
+pub mod state;
 pub mod step;
