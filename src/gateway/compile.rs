@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::chat::capability::Capabilities;
 use crate::chat::secret::Secret;
 use crate::config::parse::parse;
-use crate::config::policy::{self as written, Anonymous, Audit, KeySource, Policy, StoreUnavailable};
+use crate::config::policy::{self as written, Anonymous, Audit, KeySource, Policy, StoreUnavailable, Unsupported};
 use crate::config::problem::Problem;
 use crate::config::validate::bare_names;
 use crate::gateway::ability::Abilities;
@@ -41,7 +41,7 @@ impl Gateway {
         host: Abilities,
     ) -> Result<Self, Vec<Problem>> {
         let policy = parse(json)?;
-        let mut problems = unsupported(&policy);
+        let mut problems: Vec<Problem> = policy.unsupported.iter().map(Unsupported::problem).collect();
         check_host(&policy, host, &mut problems);
         check_catalogues(&policy, &mut problems);
         let rules = rules(&policy, environment, &mut problems);
@@ -54,13 +54,6 @@ impl Gateway {
 fn hash(json: &serde_json::Value) -> String {
     let digest = Sha256::digest(json.to_string());
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unsupported(policy: &Policy) -> Vec<Problem> {
-    let problem = |part: &written::Unsupported| {
-        Problem::new(part.path.clone(), format!("{} is not supported yet; remove it to use this version", part.what))
-    };
-    policy.unsupported.iter().map(problem).collect()
 }
 
 fn check_host(policy: &Policy, host: Abilities, problems: &mut Vec<Problem>) {
