@@ -6,7 +6,7 @@ on an export that is missing. Not a validator: Envoy is one.
 
 import sys
 
-# Envoy answers these two by trapping or by a value that later versions changed; see filter/abi.rs for the ways around.
+# Some hosts define these two with another signature and refuse a module that imports them; see src/filter/abi.rs.
 FORBIDDEN = {"proxy_get_metric", "proxy_get_log_level"}
 # What a proxy looks for by name; link-time optimisation drops them all when nothing keeps the SDK's entry points.
 EXPORTS = {
