@@ -11,6 +11,7 @@ mod provider;
 
 mod access;
 mod accounting;
+mod dns;
 mod failover;
 mod hostile;
 mod mirror;

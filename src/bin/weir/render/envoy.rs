@@ -242,6 +242,7 @@ fn cluster(provider: &Provider, plugin: &Plugin<'_>, place: &Place<'_>) -> Resul
             ("cluster", &quote(&provider.cluster)),
             ("discovery", discovery),
             ("host", &quote(&endpoint.host)),
+            ("no_address", if is_address { "" } else { include_str!("no_address.yaml") }),
             ("port", &endpoint.port.to_string()),
             ("tls", &tls),
             ("protocol", protocol),
