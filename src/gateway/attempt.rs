@@ -64,15 +64,15 @@ impl Exchange {
     /// `Flow::Wait` in the answer asks for the request body, to be handed to `attempt_body`.
     ///
     /// # Errors
-    /// `policy_unavailable` when the plan holds no target of that provider: the request must not go there.
+    /// `policy_unavailable` when the request is not under way, or the plan holds no target of that provider: the request must
+    /// not go there.
     pub fn begin_attempt(&mut self, provider: Option<&str>) -> Result<Steps, GatewayError> {
         if self.stage != Stage::Sent {
             let message = "the request is not under way";
             return Err(GatewayError::new(ErrorCode::PolicyUnavailable, message));
         }
         let wanted = |one: &Try| provider.is_none_or(|name| one.target.provider.name == name);
-        let index = if self.stage == Stage::Sent { self.plan.iter().position(wanted) } else { None };
-        let Some(next) = index.and_then(|index| self.plan.remove(index)) else {
+        let Some(next) = self.plan.iter().position(wanted).and_then(|index| self.plan.remove(index)) else {
             let message = "the proxy chose a cluster that the decision does not hold";
             return Err(GatewayError::new(ErrorCode::PolicyUnavailable, message));
         };
