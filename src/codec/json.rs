@@ -7,9 +7,13 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::chat::head::TextCount;
+use crate::chat::prose::{Json, Prose};
 
 /// The deepest nesting of objects and arrays that is read; deeper bodies are refused.
 pub const MAX_DEPTH: usize = 128;
+
+/// The most members of an object whose members are told apart (`Scanner::unique_object`).
+const MAX_MEMBERS: usize = 128;
 
 const _: () = assert!(MAX_DEPTH <= u128::BITS as usize, "`skip` keeps one bit a level");
 
@@ -63,6 +67,20 @@ impl<'a> Text<'a> {
     /// The text, with U+FFFD for what is not a character (a lone surrogate, a broken UTF-8 sequence).
     pub fn to_text(&self) -> String {
         if self.saved == 0 { String::from_utf8_lossy(self.inner).into_owned() } else { unescape(self.inner) }
+    }
+
+    /// The same text, borrowed where it can be: for names and ids.
+    pub fn text(&self) -> Cow<'a, str> {
+        if self.saved == 0 { String::from_utf8_lossy(self.inner) } else { Cow::Owned(unescape(self.inner)) }
+    }
+
+    /// The text as prose, which goes to another wire as it is escaped here. What no JSON string may hold (a control
+    /// character, a broken UTF-8 sequence) is mended.
+    pub fn prose(&self) -> Prose<'a> {
+        if is_sound(self.inner) {
+            return Prose::Escaped(Cow::Borrowed(self.inner));
+        }
+        Prose::Plain(Cow::Owned(unescape(self.inner)))
     }
 
     /// Whether the string stands for exactly that text.
@@ -201,6 +219,51 @@ impl<'a> Scanner<'a> {
     pub fn whole_or_skip(&mut self) -> Result<Option<u64>, Malformed> {
         let span = self.skip()?;
         Ok(self.bytes.get(span).and_then(parse_u64))
+    }
+
+    /// Reads a number; another value is skipped and gives `None`.
+    pub fn float_or_skip(&mut self) -> Result<Option<f64>, Malformed> {
+        Ok(self.number_text()?.and_then(|text| text.parse().ok()).filter(|number: &f64| number.is_finite()))
+    }
+
+    /// Reads a whole number that fits, as `-5` or `5.0`; another value is skipped and gives `None`.
+    pub fn int_or_skip(&mut self) -> Result<Option<i64>, Malformed> {
+        let whole = |text: &str| {
+            let float = text.parse::<f64>().ok()?;
+            (float.fract() == 0.0 && float.abs() < 9_007_199_254_740_992.0).then_some(float as i64)
+        };
+        Ok(self.number_text()?.and_then(|text| text.parse().ok().or_else(|| whole(text))))
+    }
+
+    fn number_text(&mut self) -> Result<Option<&'a str>, Malformed> {
+        let is_number = matches!(self.peek()?, b'-' | b'0'..=b'9');
+        let span = self.skip()?;
+        Ok(if is_number { self.bytes.get(span).and_then(|token| std::str::from_utf8(token).ok()) } else { None })
+    }
+
+    /// Reads one value of any kind as it is written.
+    pub fn json(&mut self) -> Result<Json<'a>, Malformed> {
+        let span = self.skip()?;
+        Ok(Json::borrowed(self.slice(span)))
+    }
+
+    /// `object`, refusing a member that stands twice: parsers differ on which of two wins.
+    pub fn unique_object<F>(&mut self, mut member: F) -> Result<(), Malformed>
+    where
+        F: FnMut(&mut Self, Text<'a>) -> Result<(), Malformed>,
+    {
+        let mut seen: Vec<Cow<'a, [u8]>> = Vec::new();
+        self.object(|scanner, key| {
+            let name = key.bytes();
+            if seen.contains(&name) {
+                return Err(Malformed { offset: key.span().start, what: "a member stands twice" });
+            }
+            if seen.len() == MAX_MEMBERS {
+                return Err(Malformed { offset: key.span().start, what: "the object has more than 128 members" });
+            }
+            seen.push(name);
+            member(scanner, key)
+        })
     }
 
     /// Skips one value of any kind, checking its structure, and gives its span.
@@ -432,6 +495,21 @@ pub(crate) fn find_quote_or_escape(bytes: &[u8], at: usize) -> Option<usize> {
     }
     let rest = bytes.get(at..)?;
     memchr::memchr2(b'"', b'\\', rest).map(|offset| at + offset)
+}
+
+/// Whether bytes between quotes are what RFC 8259 allows there, escapes aside: UTF-8 without control characters.
+fn is_sound(inner: &[u8]) -> bool {
+    let (words, rest) = inner.as_chunks::<8>();
+    let controls = |word: u64| word.wrapping_sub(ONES * 0x20) & !word & (ONES << 7);
+    let odd = words.iter().fold(0, |odd, word| {
+        let word = u64::from_le_bytes(*word);
+        odd | controls(word) | (word & (ONES << 7))
+    });
+    let plain = |byte: &u8| (0x20..0x80).contains(byte);
+    if odd == 0 && rest.iter().all(plain) {
+        return true;
+    }
+    !inner.iter().any(|byte| *byte < 0x20) && std::str::from_utf8(inner).is_ok()
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;

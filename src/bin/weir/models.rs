@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use serde_json::{Map, Value, json};
 use weir::chat::capability::{Capabilities, Capability};
 use weir::chat::money::TokenPrice;
+use weir::chat::traits::Trait;
 use weir::host::Timestamp;
-use weir::policy::catalog::{self, ModelFacts, ModelKind, Trait};
+use weir::policy::catalog::{self, ModelFacts, ModelKind};
 use weir::policy::price::{OffPeak, Prices, Rate};
 
 /// A name longer than this stands on a line of its own.

@@ -16,7 +16,7 @@ mod capability;
 #[path = "layout.rs"]
 #[allow(dead_code)]
 mod layout;
-#[path = "traits.rs"]
+#[path = "../../chat/traits.rs"]
 #[allow(dead_code)]
 mod traits;
 
@@ -30,7 +30,7 @@ const SOURCES: [&str; 5] = [
     "src/policy/catalog/build.rs",
     "src/policy/catalog/catalogue.json",
     "src/policy/catalog/layout.rs",
-    "src/policy/catalog/traits.rs",
+    "src/chat/traits.rs",
     "src/chat/capability.rs",
 ];
 

@@ -2,10 +2,10 @@
 
 use crate::chat::capability::Capabilities;
 use crate::chat::money::TokenPrice;
+use crate::chat::traits::Traits;
 use crate::host::Timestamp;
 use crate::policy::catalog::layout;
 use crate::policy::catalog::read::Cursor;
-use crate::policy::catalog::traits::Traits;
 use crate::policy::price::{OffPeak, PriceChange, Prices, Rate, Tier, Window};
 
 /// What a model is for.

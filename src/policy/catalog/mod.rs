@@ -8,9 +8,7 @@ pub mod find;
 mod layout;
 mod read;
 pub mod suggest;
-pub mod traits;
 
 pub use facts::{ModelFacts, ModelKind};
 pub use find::{all, find, has_provider, providers, providers_of};
 pub use suggest::{nearest, nearest_provider};
-pub use traits::{Trait, Traits};

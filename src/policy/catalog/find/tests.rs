@@ -9,10 +9,10 @@ use serde_json::Value;
 use super::{all, find, has_provider, providers, providers_of};
 use crate::chat::capability::Capability;
 use crate::chat::money::TokenPrice;
+use crate::chat::traits::Trait;
 use crate::chat::usage::Usage;
 use crate::host::Timestamp;
 use crate::policy::catalog::facts::{ModelFacts, ModelKind};
-use crate::policy::catalog::traits::Trait;
 use crate::policy::price::{Prices, Rate};
 
 fn models() -> Vec<Value> {
