@@ -1,12 +1,20 @@
 //! The wire: one file an API family, both directions, and the framings they share. No policy.
 
+pub mod adapt;
 pub mod effort;
 pub mod failure;
 pub mod json;
+pub mod limits;
+pub mod meter;
 pub mod openai;
+pub mod peek;
 pub mod registry;
+pub mod rewrite;
 pub mod sse;
 pub mod sse_stream;
+pub mod survey;
 pub mod token;
+pub mod translate;
+pub mod unbuilt;
 pub mod wire;
 pub mod writer;

@@ -1,6 +1,7 @@
 //! Which wire format is spoken by which code. The one place that knows them all.
 
 use crate::chat::wire::Wire;
+use crate::codec::unbuilt::Unbuilt;
 use crate::codec::wire::{ClientWire, EmbeddingClient, EmbeddingProvider, ProviderWire};
 
 /// The client's side of a format; `None` where no client of Weir speaks it.
@@ -15,14 +16,14 @@ pub fn client(wire: Wire) -> Option<&'static dyn ClientWire> {
 }
 
 /// The provider's side of a format.
-pub fn provider(wire: Wire) -> Option<&'static dyn ProviderWire> {
+pub fn provider(wire: Wire) -> &'static dyn ProviderWire {
     match wire {
-        Wire::Chat => None,
-        Wire::Responses => None,
-        Wire::Messages => None,
-        Wire::Gemini => None,
-        Wire::Converse => None,
-        Wire::Cohere => None,
+        Wire::Chat => &Unbuilt,
+        Wire::Responses => &Unbuilt,
+        Wire::Messages => &Unbuilt,
+        Wire::Gemini => &Unbuilt,
+        Wire::Converse => &Unbuilt,
+        Wire::Cohere => &Unbuilt,
     }
 }
 
