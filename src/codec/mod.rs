@@ -1,5 +1,6 @@
 //! The wire: one file an API family, both directions, and the framings they share. No policy.
 
+pub mod anthropic;
 pub mod effort;
 pub mod failure;
 pub mod json;

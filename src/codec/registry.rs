@@ -1,6 +1,7 @@
 //! Which wire format is spoken by which code. The one place that knows them all.
 
 use crate::chat::wire::Wire;
+use crate::codec::anthropic::messages::Messages;
 use crate::codec::wire::{ClientWire, EmbeddingClient, EmbeddingProvider, ProviderWire};
 
 /// The client's side of a format; `None` where no client of Weir speaks it.
@@ -8,7 +9,7 @@ pub fn client(wire: Wire) -> Option<&'static dyn ClientWire> {
     match wire {
         Wire::Chat => None,
         Wire::Responses => None,
-        Wire::Messages => None,
+        Wire::Messages => Some(&Messages),
         Wire::Gemini => None,
         Wire::Converse | Wire::Cohere => None,
     }
@@ -19,7 +20,7 @@ pub fn provider(wire: Wire) -> Option<&'static dyn ProviderWire> {
     match wire {
         Wire::Chat => None,
         Wire::Responses => None,
-        Wire::Messages => None,
+        Wire::Messages => Some(&Messages),
         Wire::Gemini => None,
         Wire::Converse => None,
         Wire::Cohere => None,
