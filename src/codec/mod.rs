@@ -1,6 +1,7 @@
 //! The wire: one file an API family, both directions, and the framings they share. No policy.
 
 pub mod adapt;
+pub mod anthropic;
 pub mod effort;
 pub mod failure;
 pub mod json;

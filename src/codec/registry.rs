@@ -1,6 +1,7 @@
 //! Which wire format is spoken by which code. The one place that knows them all.
 
 use crate::chat::wire::Wire;
+use crate::codec::anthropic::messages::Messages;
 use crate::codec::unbuilt::Unbuilt;
 use crate::codec::wire::{ClientWire, EmbeddingClient, EmbeddingProvider, ProviderWire};
 
@@ -9,7 +10,7 @@ pub fn client(wire: Wire) -> Option<&'static dyn ClientWire> {
     match wire {
         Wire::Chat => None,
         Wire::Responses => None,
-        Wire::Messages => None,
+        Wire::Messages => Some(&Messages),
         Wire::Gemini => None,
         Wire::Converse | Wire::Cohere => None,
     }
@@ -20,7 +21,7 @@ pub fn provider(wire: Wire) -> &'static dyn ProviderWire {
     match wire {
         Wire::Chat => &Unbuilt,
         Wire::Responses => &Unbuilt,
-        Wire::Messages => &Unbuilt,
+        Wire::Messages => &Messages,
         Wire::Gemini => &Unbuilt,
         Wire::Converse => &Unbuilt,
         Wire::Cohere => &Unbuilt,
