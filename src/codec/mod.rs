@@ -5,6 +5,7 @@ pub mod failure;
 pub mod json;
 pub mod openai;
 pub mod registry;
+pub mod responses;
 pub mod sse;
 pub mod sse_stream;
 pub mod token;

@@ -1,13 +1,14 @@
 //! Which wire format is spoken by which code. The one place that knows them all.
 
 use crate::chat::wire::Wire;
+use crate::codec::responses::sides::Responses;
 use crate::codec::wire::{ClientWire, EmbeddingClient, EmbeddingProvider, ProviderWire};
 
 /// The client's side of a format; `None` where no client of Weir speaks it.
 pub fn client(wire: Wire) -> Option<&'static dyn ClientWire> {
     match wire {
         Wire::Chat => None,
-        Wire::Responses => None,
+        Wire::Responses => Some(&Responses),
         Wire::Messages => None,
         Wire::Gemini => None,
         Wire::Converse | Wire::Cohere => None,
@@ -18,7 +19,7 @@ pub fn client(wire: Wire) -> Option<&'static dyn ClientWire> {
 pub fn provider(wire: Wire) -> Option<&'static dyn ProviderWire> {
     match wire {
         Wire::Chat => None,
-        Wire::Responses => None,
+        Wire::Responses => Some(&Responses),
         Wire::Messages => None,
         Wire::Gemini => None,
         Wire::Converse => None,
