@@ -10,6 +10,7 @@ pub mod meter;
 pub mod openai;
 pub mod peek;
 pub mod registry;
+pub mod responses;
 pub mod rewrite;
 pub mod sse;
 pub mod sse_stream;

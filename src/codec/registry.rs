@@ -2,6 +2,7 @@
 
 use crate::chat::wire::Wire;
 use crate::codec::anthropic::messages::Messages;
+use crate::codec::responses::sides::Responses;
 use crate::codec::unbuilt::Unbuilt;
 use crate::codec::wire::{ClientWire, EmbeddingClient, EmbeddingProvider, ProviderWire};
 
@@ -9,7 +10,7 @@ use crate::codec::wire::{ClientWire, EmbeddingClient, EmbeddingProvider, Provide
 pub fn client(wire: Wire) -> Option<&'static dyn ClientWire> {
     match wire {
         Wire::Chat => None,
-        Wire::Responses => None,
+        Wire::Responses => Some(&Responses),
         Wire::Messages => Some(&Messages),
         Wire::Gemini => None,
         Wire::Converse | Wire::Cohere => None,
@@ -20,7 +21,7 @@ pub fn client(wire: Wire) -> Option<&'static dyn ClientWire> {
 pub fn provider(wire: Wire) -> &'static dyn ProviderWire {
     match wire {
         Wire::Chat => &Unbuilt,
-        Wire::Responses => &Unbuilt,
+        Wire::Responses => &Responses,
         Wire::Messages => &Messages,
         Wire::Gemini => &Unbuilt,
         Wire::Converse => &Unbuilt,
