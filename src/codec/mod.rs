@@ -2,6 +2,7 @@
 
 pub mod effort;
 pub mod failure;
+pub mod gemini;
 pub mod json;
 pub mod openai;
 pub mod registry;

@@ -1,6 +1,7 @@
 //! Which wire format is spoken by which code. The one place that knows them all.
 
 use crate::chat::wire::Wire;
+use crate::codec::gemini::wire::Gemini;
 use crate::codec::wire::{ClientWire, EmbeddingClient, EmbeddingProvider, ProviderWire};
 
 /// The client's side of a format; `None` where no client of Weir speaks it.
@@ -9,7 +10,7 @@ pub fn client(wire: Wire) -> Option<&'static dyn ClientWire> {
         Wire::Chat => None,
         Wire::Responses => None,
         Wire::Messages => None,
-        Wire::Gemini => None,
+        Wire::Gemini => Some(&Gemini),
         Wire::Converse | Wire::Cohere => None,
     }
 }
@@ -20,7 +21,7 @@ pub fn provider(wire: Wire) -> Option<&'static dyn ProviderWire> {
         Wire::Chat => None,
         Wire::Responses => None,
         Wire::Messages => None,
-        Wire::Gemini => None,
+        Wire::Gemini => Some(&Gemini),
         Wire::Converse => None,
         Wire::Cohere => None,
     }
@@ -30,7 +31,7 @@ pub fn provider(wire: Wire) -> Option<&'static dyn ProviderWire> {
 pub fn embedding_client(wire: Wire) -> Option<&'static dyn EmbeddingClient> {
     match wire {
         Wire::Chat => None,
-        Wire::Gemini => None,
+        Wire::Gemini => Some(&Gemini),
         Wire::Responses | Wire::Messages | Wire::Converse | Wire::Cohere => None,
     }
 }
@@ -39,7 +40,7 @@ pub fn embedding_client(wire: Wire) -> Option<&'static dyn EmbeddingClient> {
 pub fn embedding_provider(wire: Wire) -> Option<&'static dyn EmbeddingProvider> {
     match wire {
         Wire::Chat => None,
-        Wire::Gemini => None,
+        Wire::Gemini => Some(&Gemini),
         Wire::Cohere => None,
         Wire::Responses | Wire::Messages | Wire::Converse => None,
     }
