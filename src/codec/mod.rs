@@ -4,6 +4,7 @@ pub mod adapt;
 pub mod anthropic;
 pub mod effort;
 pub mod failure;
+pub mod gemini;
 pub mod json;
 pub mod limits;
 pub mod meter;

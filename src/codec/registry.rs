@@ -4,6 +4,7 @@ use crate::chat::wire::Wire;
 use crate::codec::anthropic::messages::Messages;
 use crate::codec::responses::sides::Responses;
 use crate::codec::unbuilt::Unbuilt;
+use crate::codec::gemini::wire::Gemini;
 use crate::codec::wire::{ClientWire, EmbeddingClient, EmbeddingProvider, ProviderWire};
 
 /// The client's side of a format; `None` where no client of Weir speaks it.
@@ -12,7 +13,7 @@ pub fn client(wire: Wire) -> Option<&'static dyn ClientWire> {
         Wire::Chat => None,
         Wire::Responses => Some(&Responses),
         Wire::Messages => Some(&Messages),
-        Wire::Gemini => None,
+        Wire::Gemini => Some(&Gemini),
         Wire::Converse | Wire::Cohere => None,
     }
 }
@@ -23,7 +24,7 @@ pub fn provider(wire: Wire) -> &'static dyn ProviderWire {
         Wire::Chat => &Unbuilt,
         Wire::Responses => &Responses,
         Wire::Messages => &Messages,
-        Wire::Gemini => &Unbuilt,
+        Wire::Gemini => Some(&Gemini),
         Wire::Converse => &Unbuilt,
         Wire::Cohere => &Unbuilt,
     }
@@ -33,7 +34,7 @@ pub fn provider(wire: Wire) -> &'static dyn ProviderWire {
 pub fn embedding_client(wire: Wire) -> Option<&'static dyn EmbeddingClient> {
     match wire {
         Wire::Chat => None,
-        Wire::Gemini => None,
+        Wire::Gemini => Some(&Gemini),
         Wire::Responses | Wire::Messages | Wire::Converse | Wire::Cohere => None,
     }
 }
@@ -42,7 +43,7 @@ pub fn embedding_client(wire: Wire) -> Option<&'static dyn EmbeddingClient> {
 pub fn embedding_provider(wire: Wire) -> Option<&'static dyn EmbeddingProvider> {
     match wire {
         Wire::Chat => None,
-        Wire::Gemini => None,
+        Wire::Gemini => Some(&Gemini),
         Wire::Cohere => None,
         Wire::Responses | Wire::Messages | Wire::Converse => None,
     }
