@@ -1,5 +1,7 @@
 //! The wire: one file an API family, both directions, and the framings they share. No policy.
 
+pub mod bedrock;
+pub mod cohere;
 pub mod effort;
 pub mod failure;
 pub mod json;

@@ -1,6 +1,8 @@
 //! Which wire format is spoken by which code. The one place that knows them all.
 
 use crate::chat::wire::Wire;
+use crate::codec::bedrock::converse;
+use crate::codec::cohere;
 use crate::codec::wire::{ClientWire, EmbeddingClient, EmbeddingProvider, ProviderWire};
 
 /// The client's side of a format; `None` where no client of Weir speaks it.
@@ -21,8 +23,8 @@ pub fn provider(wire: Wire) -> Option<&'static dyn ProviderWire> {
         Wire::Responses => None,
         Wire::Messages => None,
         Wire::Gemini => None,
-        Wire::Converse => None,
-        Wire::Cohere => None,
+        Wire::Converse => Some(&converse::Converse),
+        Wire::Cohere => Some(&cohere::chat::Cohere),
     }
 }
 
@@ -40,7 +42,7 @@ pub fn embedding_provider(wire: Wire) -> Option<&'static dyn EmbeddingProvider> 
     match wire {
         Wire::Chat => None,
         Wire::Gemini => None,
-        Wire::Cohere => None,
+        Wire::Cohere => Some(&cohere::chat::Cohere),
         Wire::Responses | Wire::Messages | Wire::Converse => None,
     }
 }
