@@ -2,6 +2,8 @@
 
 pub mod adapt;
 pub mod anthropic;
+pub mod bedrock;
+pub mod cohere;
 pub mod effort;
 pub mod failure;
 pub mod gemini;

@@ -5,6 +5,8 @@ use crate::codec::anthropic::messages::Messages;
 use crate::codec::responses::sides::Responses;
 use crate::codec::unbuilt::Unbuilt;
 use crate::codec::gemini::wire::Gemini;
+use crate::codec::bedrock::converse;
+use crate::codec::cohere;
 use crate::codec::wire::{ClientWire, EmbeddingClient, EmbeddingProvider, ProviderWire};
 
 /// The client's side of a format; `None` where no client of Weir speaks it.
@@ -25,8 +27,8 @@ pub fn provider(wire: Wire) -> &'static dyn ProviderWire {
         Wire::Responses => &Responses,
         Wire::Messages => &Messages,
         Wire::Gemini => Some(&Gemini),
-        Wire::Converse => &Unbuilt,
-        Wire::Cohere => &Unbuilt,
+        Wire::Converse => Some(&converse::Converse),
+        Wire::Cohere => Some(&cohere::chat::Cohere),
     }
 }
 
@@ -44,7 +46,7 @@ pub fn embedding_provider(wire: Wire) -> Option<&'static dyn EmbeddingProvider> 
     match wire {
         Wire::Chat => None,
         Wire::Gemini => Some(&Gemini),
-        Wire::Cohere => None,
+        Wire::Cohere => Some(&cohere::chat::Cohere),
         Wire::Responses | Wire::Messages | Wire::Converse => None,
     }
 }
