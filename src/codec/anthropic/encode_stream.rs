@@ -434,3 +434,6 @@ fn own_delta(delta: &Delta<'_>) -> Delta<'static> {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;
