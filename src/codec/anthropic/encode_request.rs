@@ -3,7 +3,7 @@
 
 use crate::chat::family::ApiFamily;
 use crate::chat::feature::{Feature, Features};
-use crate::chat::part::{CacheMark, Content, Media, MediaKind, Part, Source};
+use crate::chat::part::{CacheMark, CallResult, Content, Media, MediaKind, Part};
 use crate::chat::prose::Prose;
 use crate::chat::request::{Foreign, Output, Request, Tool};
 use crate::chat::traits::Trait;
@@ -11,6 +11,7 @@ use crate::chat::wire::Wire;
 use crate::codec::anthropic::encode_block::{self, cache_control, is_own};
 use crate::codec::anthropic::encode_thinking::{self, Clashes, Thinking, decide};
 use crate::codec::anthropic::encode_tool::Tools;
+use crate::codec::anthropic::media::write_source;
 use crate::codec::anthropic::plan::{Message, Plan, Speaker};
 use crate::codec::anthropic::schema;
 use crate::codec::json::unescape;
@@ -354,7 +355,7 @@ impl Body<'_, '_, '_> {
                 writer.object(|writer| {
                     writer.key("type").string("tool_result");
                     writer.key("tool_use_id").string(&result.id);
-                    self.write_result(writer, &result.parts, marks);
+                    self.write_result(writer, result, marks);
                     if result.is_error {
                         writer.key("is_error").bool(true);
                     }
@@ -369,15 +370,15 @@ impl Body<'_, '_, '_> {
         }
     }
 
-    /// The `content` of a result; one without any is left out.
-    fn write_result(&self, writer: &mut Writer, parts: &[Part<'_>], marks: &mut Marks) {
+    /// The `content` of a result; one without any is left out. A failed one may hold text only.
+    fn write_result(&self, writer: &mut Writer, result: &CallResult<'_>, marks: &mut Marks) {
         let written = |part: &&Part<'_>| match &part.content {
             Content::Text { text, .. } | Content::Refusal(text) => !text.is_blank(),
-            Content::Media(_) => true,
+            Content::Media(_) => !result.is_error,
             Content::Foreign { wire, .. } => *wire == Wire::Messages,
             Content::Call(_) | Content::Result(_) | Content::Thought(_) => false,
         };
-        let parts: Vec<&Part<'_>> = parts.iter().filter(written).collect();
+        let parts: Vec<&Part<'_>> = result.parts.iter().filter(written).collect();
         match parts.as_slice() {
             [] => {}
             [part] if is_plain(part) => {
@@ -434,30 +435,6 @@ impl Body<'_, '_, '_> {
                 });
             }
         });
-    }
-}
-
-fn write_source(writer: &mut Writer, media: &Media<'_>) {
-    match &media.source {
-        Source::Base64(data) => {
-            let fallback = if media.kind == MediaKind::Document { "application/pdf" } else { "image/png" };
-            writer.key("type").string("base64");
-            writer.key("media_type").string(media.media_type.as_deref().unwrap_or(fallback));
-            writer.key("data").string(data);
-        }
-        Source::Text(text) => {
-            writer.key("type").string("text");
-            writer.key("media_type").string("text/plain");
-            writer.key("data").prose(text);
-        }
-        Source::Url(url) => {
-            writer.key("type").string("url");
-            writer.key("url").string(url);
-        }
-        Source::File(id) => {
-            writer.key("type").string("file");
-            writer.key("file_id").string(id);
-        }
     }
 }
 

@@ -398,14 +398,14 @@ fn weight(delta: &Delta<'_>) -> usize {
         }
 }
 
-fn own_text(text: &Cow<'_, str>) -> Cow<'static, str> {
-    Cow::Owned(text.clone().into_owned())
+fn own_text(text: &str) -> Cow<'static, str> {
+    Cow::Owned(text.to_owned())
 }
 
 fn own(finish: &Finish<'_>) -> Finish<'static> {
     match finish {
         Finish::Stop => Finish::Stop,
-        Finish::StopSequence(sequence) => Finish::StopSequence(sequence.as_ref().map(own_text)),
+        Finish::StopSequence(sequence) => Finish::StopSequence(sequence.as_deref().map(own_text)),
         Finish::Length => Finish::Length,
         Finish::ContextFull => Finish::ContextFull,
         Finish::ToolCalls => Finish::ToolCalls,
@@ -423,10 +423,10 @@ fn own_delta(delta: &Delta<'_>) -> Delta<'static> {
             wire: seal.wire,
             data: own_text(&seal.data),
             redacted: seal.redacted,
-            id: seal.id.as_ref().map(own_text),
+            id: seal.id.as_deref().map(own_text),
         }),
         Delta::Citation(citation) => Delta::Citation(Citation {
-            url: citation.url.as_ref().map(own_text),
+            url: citation.url.as_deref().map(own_text),
             title: citation.title.clone().map(Prose::into_owned),
             quote: citation.quote.clone().map(Prose::into_owned),
             span: citation.span,
@@ -434,3 +434,6 @@ fn own_delta(delta: &Delta<'_>) -> Delta<'static> {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,7 @@ mod encode_thinking;
 mod encode_tool;
 mod failure;
 mod finish;
+mod media;
 mod plan;
 mod seal;
 mod usage;

@@ -6,10 +6,11 @@
 //! with it (`Feature::Prefill`). Blank texts, and turns with nothing else in them, are left out.
 
 use crate::chat::feature::{Feature, Features};
-use crate::chat::part::{Content, Media, MediaKind, Part, Source};
+use crate::chat::part::{Content, Media, MediaKind, Part};
 use crate::chat::request::{Request, Role};
 use crate::chat::traits::Trait;
 use crate::chat::wire::Wire;
+use crate::codec::anthropic::media::refuse;
 use crate::codec::wire::{Impossible, Shape};
 
 /// Who speaks, in Anthropic's words.
@@ -158,6 +159,9 @@ fn keeps(part: &Part<'_>, role: Role, lost: &mut Features) -> Result<bool, Impos
         Content::Result(result) => {
             for part in &result.parts {
                 keeps(part, Role::Tool, lost)?;
+                if result.is_error && matches!(part.content, Content::Media(_)) {
+                    lost.insert(Feature::MediaInResult);
+                }
             }
             role == Role::Tool
         }
@@ -187,37 +191,12 @@ fn keeps(part: &Part<'_>, role: Role, lost: &mut Features) -> Result<bool, Impos
 }
 
 fn keeps_media(media: &Media<'_>, role: Role, lost: &mut Features) -> Result<bool, Impossible> {
-    let feature = match media.kind {
-        MediaKind::Audio => {
-            return Err(Impossible { feature: Feature::AudioIn, rule: "Anthropic models hear no audio" });
-        }
-        MediaKind::Video => {
-            return Err(Impossible { feature: Feature::Video, rule: "Anthropic models see no video" });
-        }
-        MediaKind::Image => Feature::Image,
-        MediaKind::Document => Feature::Document,
-    };
-    match &media.source {
-        // OpenAI's ids begin with `file-`, Anthropic's with `file_`.
-        Source::File(id) if !id.starts_with("file_") => {
-            return Err(Impossible {
-                feature: Feature::StoredFile,
-                rule: "a file in another vendor's store cannot be read",
-            });
-        }
-        Source::Url(url) if !url.starts_with("http") => {
-            return Err(Impossible {
-                feature: Feature::RemoteMedia,
-                rule: "Anthropic fetches media from http and https URLs only",
-            });
-        }
-        _ => {}
-    }
+    refuse(media)?;
     if media.detail.as_deref().is_some_and(|detail| detail != "auto") {
         lost.insert(Feature::ImageDetail);
     }
     if matches!(role, Role::System | Role::Assistant) {
-        lost.insert(feature);
+        lost.insert(if media.kind == MediaKind::Document { Feature::Document } else { Feature::Image });
         return Ok(false);
     }
     Ok(true)
