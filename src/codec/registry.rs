@@ -2,11 +2,11 @@
 
 use crate::chat::wire::Wire;
 use crate::codec::anthropic::messages::Messages;
+use crate::codec::bedrock::converse::Converse;
+use crate::codec::cohere::chat::Cohere;
+use crate::codec::gemini::wire::Gemini;
 use crate::codec::responses::sides::Responses;
 use crate::codec::unbuilt::Unbuilt;
-use crate::codec::gemini::wire::Gemini;
-use crate::codec::bedrock::converse;
-use crate::codec::cohere;
 use crate::codec::wire::{ClientWire, EmbeddingClient, EmbeddingProvider, ProviderWire};
 
 /// The client's side of a format; `None` where no client of Weir speaks it.
@@ -26,9 +26,9 @@ pub fn provider(wire: Wire) -> &'static dyn ProviderWire {
         Wire::Chat => &Unbuilt,
         Wire::Responses => &Responses,
         Wire::Messages => &Messages,
-        Wire::Gemini => Some(&Gemini),
-        Wire::Converse => Some(&converse::Converse),
-        Wire::Cohere => Some(&cohere::chat::Cohere),
+        Wire::Gemini => &Gemini,
+        Wire::Converse => &Converse,
+        Wire::Cohere => &Cohere,
     }
 }
 
@@ -46,7 +46,7 @@ pub fn embedding_provider(wire: Wire) -> Option<&'static dyn EmbeddingProvider> 
     match wire {
         Wire::Chat => None,
         Wire::Gemini => Some(&Gemini),
-        Wire::Cohere => Some(&cohere::chat::Cohere),
+        Wire::Cohere => Some(&Cohere),
         Wire::Responses | Wire::Messages | Wire::Converse => None,
     }
 }

@@ -9,11 +9,12 @@ use crate::chat::feature::Features;
 use crate::chat::traits::Trait;
 use crate::chat::wire::Wire;
 use crate::codec::adapt::undo::Undo;
+use crate::codec::bedrock::sigv4::{SignRequest, sign};
 use crate::codec::peek::{First, first};
 use crate::codec::registry;
 use crate::codec::rewrite::{for_vertex, rename_model};
 use crate::codec::translate::encode;
-use crate::codec::unbuilt::{SignRequest, quirk, sign};
+use crate::codec::unbuilt::quirk;
 use crate::codec::wire::Impossible;
 use crate::codec::writer::Writer;
 use crate::error::{ErrorCode, GatewayError};
@@ -240,14 +241,14 @@ impl Exchange {
             path: &path(&self.call, &attempt.target, attempt.wire, attempt.stream),
             query: "",
             host: &provider.authority,
-            content_type: Some("application/json"),
+            content_type: "application/json",
             body,
             region: &aws.region,
             service: "bedrock",
-            access_key_id: aws.access_key_id.reveal(),
-            secret_access_key: aws.secret_access_key.reveal(),
+            access_key: aws.access_key_id.reveal(),
+            secret: aws.secret_access_key.reveal(),
             session_token: aws.session_token.as_ref().map(|token| token.reveal()),
-            unix_secs: host.now().secs(),
+            unix_time: host.now().secs(),
         });
         steps.set("content-type", "application/json");
         for (name, value) in signed {
