@@ -8,5 +8,6 @@ pub mod registry;
 pub mod sse;
 pub mod sse_stream;
 pub mod token;
+pub mod vector;
 pub mod wire;
 pub mod writer;
