@@ -87,7 +87,8 @@ struct Judge(Vec<String>);
 impl Judge {
     fn line(&mut self, kind: &str, wire: Wire, name: &str, more: (&str, Value)) {
         let model = MODELS.iter().find(|(other, ..)| *other == wire).unwrap().2;
-        let line = json!({"kind": kind, "wire": wire.name(), "name": name, "model": model, "vertex": false, more.0: more.1});
+        let line =
+            json!({"kind": kind, "wire": wire.name(), "name": name, "model": model, "vertex": false, more.0: more.1});
         self.0.push(line.to_string());
     }
 
@@ -173,8 +174,9 @@ fn every_request_goes_to_every_format_and_nothing_is_lost_unsaid() {
                 match (known, encoded) {
                     (Ok(known), Ok(encoded)) => {
                         assert_eq!(known, encoded.lost, "{label}: what is lost depends on whether bytes are kept");
-                        let value: Value = serde_json::from_slice(&encoded.body)
-                            .unwrap_or_else(|error| panic!("{label}: {error}: {}", String::from_utf8_lossy(&encoded.body)));
+                        let value: Value = serde_json::from_slice(&encoded.body).unwrap_or_else(|error| {
+                            panic!("{label}: {error}: {}", String::from_utf8_lossy(&encoded.body))
+                        });
                         if !known.is_empty() {
                             *lost.entry(format!("{from} -> {to}: {known}")).or_default() += 1;
                         }
@@ -208,8 +210,9 @@ fn every_answer_goes_to_every_client_whole_and_as_a_stream() {
                 let streamed = answer_as_stream(provider, (client, to), &Undo::default(), body.as_bytes(), &frame());
                 match (whole, streamed) {
                     (Ok(whole), Ok(streamed)) => {
-                        let value: Value = serde_json::from_slice(&whole.body)
-                            .unwrap_or_else(|error| panic!("{label}: {error}: {}", String::from_utf8_lossy(&whole.body)));
+                        let value: Value = serde_json::from_slice(&whole.body).unwrap_or_else(|error| {
+                            panic!("{label}: {error}: {}", String::from_utf8_lossy(&whole.body))
+                        });
                         judge.line("answer", to, &label, ("body", value));
                         assert!(ends_clean(to, &streamed.body), "{label}: {}", String::from_utf8_lossy(&streamed.body));
                         let raw = String::from_utf8(streamed.body).expect("text");
@@ -272,7 +275,11 @@ fn a_stream_that_breaks_off_never_looks_complete() {
                     if !meter.done {
                         let text = String::from_utf8_lossy(&out);
                         assert!(!ends_clean(to, &out), "{from}/{} -> {to} cut at {cut}: {text}", name(&fixture));
-                        assert!(text.contains("error") || text.contains("failed"), "{from}/{} -> {to}: {text}", name(&fixture));
+                        assert!(
+                            text.contains("error") || text.contains("failed"),
+                            "{from}/{} -> {to}: {text}",
+                            name(&fixture)
+                        );
                     }
                 }
             }
