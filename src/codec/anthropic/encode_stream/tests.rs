@@ -59,12 +59,8 @@ fn text(block: u32, text: &str) -> Event<'_> {
 }
 
 fn call(block: u32, id: &'static str) -> Event<'static> {
-    let opening = Opening::Call {
-        id: Cow::Borrowed(id),
-        name: Cow::Borrowed("f"),
-        kind: CallKind::Function,
-        signature: None,
-    };
+    let opening =
+        Opening::Call { id: Cow::Borrowed(id), name: Cow::Borrowed("f"), kind: CallKind::Function, signature: None };
     Event::Open { block, opening }
 }
 
@@ -154,7 +150,8 @@ fn a_later_call_waits_for_the_open_one() {
 
 #[test]
 fn an_open_block_without_words_holds_nobody_up() {
-    let told = after_each(&[START, open(0, Opening::Text), call(1, "a"), text(1, "{}"), text(0, "later"), close(1), close(0)]);
+    let told =
+        after_each(&[START, open(0, Opening::Text), call(1, "a"), text(1, "{}"), text(0, "later"), close(1), close(0)]);
     assert_eq!(told[2][0]["index"], 0);
     assert_eq!(told[3].len(), 1);
     assert!(told[4].is_empty());
@@ -200,7 +197,8 @@ fn a_thought_always_ends_with_a_signature() {
         every.push(close(0));
         all(&every)[1..].to_vec()
     };
-    let signature = |told: &[Value]| told.iter().find_map(|event| event["delta"]["signature"].as_str().map(str::to_owned));
+    let signature =
+        |told: &[Value]| told.iter().find_map(|event| event["delta"]["signature"].as_str().map(str::to_owned));
     let none = thought(&[text(0, "hm")]);
     assert_eq!(none[0]["content_block"], json!({"type": "thinking", "thinking": "", "signature": ""}));
     assert_eq!(signature(&none).as_deref(), Some("weir-seal:-"));
@@ -226,7 +224,8 @@ fn citations_of_other_vendors_are_told_when_they_name_an_address() {
 
 #[test]
 fn a_refusal_ends_as_one_and_a_stop_sequence_is_named() {
-    let refusal = [START, open(0, Opening::Refusal), text(0, "No."), close(0), Event::Finish(Finish::Stop), Event::Done];
+    let refusal =
+        [START, open(0, Opening::Refusal), text(0, "No."), close(0), Event::Finish(Finish::Stop), Event::Done];
     let told = all(&refusal);
     assert_eq!(told[4]["delta"]["stop_reason"], "refusal");
     let told = all(&[START, Event::Finish(Finish::StopSequence(Some(Cow::Borrowed("END")))), Event::Done]);
