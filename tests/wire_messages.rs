@@ -1,7 +1,7 @@
 //! The Anthropic messages wire against its fixtures: every one is read, written again, cut and bent. Not what other
 //! formats make of them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::expect_fun_call)]
 
 use serde_json::{Value, json};
 use weir::chat::answer::Finish;
