@@ -14,6 +14,7 @@ use weir::chat::request::{Depth, Effort, Role, Tool};
 use weir::chat::traits::{Trait, Traits};
 use weir::chat::wire::Wire;
 use weir::codec::anthropic::messages::Messages;
+use weir::codec::anthropic::splice::{has_foreign_seals, splice};
 use weir::codec::wire::{BadAnswer, ClientWire, Frame, ProviderWire, Shape};
 use weir::codec::writer::Writer;
 use weir::http::Headers;
@@ -429,6 +430,24 @@ fn bend(bytes: &[u8], other: &dyn Fn(u8) -> [u8; 4], visit: &mut dyn FnMut(&[u8]
         let mut bent = bytes.to_vec();
         bent[at] = other(bytes[at])[at % 4];
         visit(&bent);
+    }
+}
+
+/// The splice of the same wire: what is cut out and put in is the model's name, and nothing else.
+#[test]
+fn a_splice_leaves_every_other_byte_alone() {
+    for fixture in fixtures("requests") {
+        let body = body(&fixture);
+        let request = Messages.decode_request(&body).unwrap();
+        let (_, span) = request.model.as_ref().unwrap();
+        let spliced = splice(&body, Some(span), "claude-other", ApiFamily::Anthropic).unwrap();
+        let expected = [&body[..span.start], b"\"claude-other\"", &body[span.end..]].concat();
+        assert!(spliced == expected, "{}", name(&fixture));
+        let vertex = splice(&body, Some(span), "claude-other", ApiFamily::Vertex).unwrap();
+        let member = span.start - "\"model\":".len();
+        let version = b"\"anthropic_version\":\"vertex-2023-10-16\"";
+        assert!(vertex == [&body[..member], version, &body[span.end..]].concat(), "{}", name(&fixture));
+        assert_eq!(has_foreign_seals(&body), name(&fixture).contains("another vendor's seal"), "{}", name(&fixture));
     }
 }
 
