@@ -451,7 +451,7 @@ fn a_splice_leaves_every_other_byte_alone() {
     }
 }
 
-/// What Claude Code sends: 24 tools, three system blocks with marks, a system role inside the messages.
+/// What a coding agent sends: 24 tools, three system blocks with marks, a system role inside the messages.
 fn agent_body() -> Value {
     let mark = json!({"type": "ephemeral"});
     let tools: Vec<Value> = (0..24)
