@@ -298,6 +298,8 @@ fn media_take_the_form_that_anthropic_reads() {
 }
 
 /// Depth, traits, limit asked for, and what is written: thinking, effort, lost.
+type Row<'r> = (Option<Depth>, &'r [Trait], Option<u64>, Value, Value, &'r str);
+
 #[test]
 fn thinking_is_asked_for_as_the_model_takes_it() {
     use Depth::{Adaptive, Budget, Effort as Words, Off};
@@ -307,7 +309,7 @@ fn thinking_is_asked_for_as_the_model_takes_it() {
     let budget = |tokens: u64| json!({"type": "enabled", "budget_tokens": tokens});
     let adaptive = json!({"type": "adaptive"});
     let none = Value::Null;
-    let rows: [(Option<Depth>, &[Trait], Option<u64>, Value, Value, &str); 18] = [
+    let rows: [Row<'_>; 18] = [
         (None, &newest, Some(4096), none.clone(), none.clone(), ""),
         (Some(Words(Effort::High)), &newest, Some(4096), adaptive.clone(), json!("high"), ""),
         (Some(Words(Effort::Minimal)), &newest, Some(4096), adaptive.clone(), json!("low"), ""),
