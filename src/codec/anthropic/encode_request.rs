@@ -19,7 +19,7 @@ use crate::codec::wire::{Impossible, Shape};
 use crate::codec::writer::Writer;
 
 /// The version that Vertex wants inside the body.
-pub(super) const VERTEX_VERSION: &str = "vertex-2023-10-16";
+const VERTEX_VERSION: &str = "vertex-2023-10-16";
 
 /// The most cache marks in a request.
 const MAX_MARKS: usize = 4;

@@ -2,7 +2,6 @@
 
 pub mod messages;
 pub mod schema;
-pub mod splice;
 
 mod decode_answer;
 mod decode_block;
@@ -19,5 +18,5 @@ mod failure;
 mod finish;
 mod media;
 mod plan;
-mod seal;
+pub mod seal;
 mod usage;
