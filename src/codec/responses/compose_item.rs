@@ -87,8 +87,8 @@ fn write_message(
     turn: &Turn<'_>,
     writer: &mut Writer,
 ) -> Result<(), Impossible> {
-    let mut parts = turn.parts.iter().filter(|part| !is_empty(part)).peekable();
-    if parts.peek().is_none() {
+    let parts: Vec<&Part<'_>> = turn.parts.iter().filter(|part| !is_empty(part)).collect();
+    if parts.is_empty() {
         return Ok(());
     }
     let mut result = Ok(());
@@ -96,12 +96,14 @@ fn write_message(
         writer.key("type").string("message");
         writer.key("role").string(role);
         writer.key("content");
-        match (turn.parts.as_slice(), turn.parts.first().map(|part| &part.content)) {
-            ([part], Some(Content::Text { text, .. })) => {
-                note_cache(composer, part);
+        match parts.as_slice() {
+            [Part { content: Content::Text { text, .. }, cache }] => {
+                if cache.is_some() {
+                    composer.lose(Feature::CacheMark);
+                }
                 writer.prose(text);
             }
-            _ => writer.array(|writer| {
+            parts => writer.array(|writer| {
                 for part in parts {
                     let written = write_part(composer, part, "", writer);
                     if result.is_ok() {

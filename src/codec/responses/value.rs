@@ -130,11 +130,6 @@ impl<'a> Members<'a> {
         Ok(members)
     }
 
-    /// Names and values.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &(Text<'a>, Value<'a>)> {
-        self.list.iter()
-    }
-
     /// The error of a broken rule at this object.
     pub(super) fn malformed(&self, what: &'static str) -> Malformed {
         Malformed { offset: self.at, what }
