@@ -127,9 +127,7 @@ fn canonical(body: &Value) -> Value {
         }
     }
     if let Some(text) = map.get_mut("text").and_then(Value::as_object_mut) {
-        if text.get("format") == Some(&json!({"type": "text"})) {
-            text.remove("format");
-        }
+        text.retain(|name, value| name != "format" || *value != json!({"type": "text"}));
     }
     if map.get("text") == Some(&json!({})) {
         map.remove("text");
@@ -458,6 +456,30 @@ fn what_would_ask_for_something_else_is_refused() {
         }),
         Feature::HostedTools
     );
+}
+
+#[test]
+fn the_newest_cache_marks_become_breakpoints_where_the_model_takes_them() {
+    let request = asking(|r| {
+        r.turns.insert(0, turn(Role::System, vec![Content::text(Prose::plain("S"))]));
+        r.turns.extend((0..4).map(|_| user("more")));
+        r.turns.iter_mut().for_each(|turn| turn.parts[0].cache = Some(CacheMark::Long));
+    });
+    let (written, lost) = encode_with(&request, &Shape { model: "gpt-5.6-mini", ..shape() }).unwrap();
+    let mark = json!({"mode": "explicit", "ttl": "12h"});
+    let marked: Vec<bool> = written["input"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["content"][0].get("prompt_cache_breakpoint") == Some(&mark))
+        .collect();
+    assert_eq!(marked, [false, false, true, true, true, true]);
+    assert_eq!(lost.to_string(), "cache_control");
+    for model in ["gpt-5.5", "gpt-4o", "o3", "gpt-oss-120b"] {
+        let (written, lost) = encode_with(&request, &Shape { model, ..shape() }).unwrap();
+        assert_eq!((&written["instructions"], lost.to_string().as_str()), (&json!("S"), "cache_control"), "{model}");
+        assert!(!written.to_string().contains("breakpoint"));
+    }
 }
 
 #[test]
@@ -898,7 +920,8 @@ fn a_stream_that_is_read_and_written_says_the_same() {
         if !blocks_reopen && !codes_change && !no_arguments {
             let (mut left, mut right) = (plain(&bytes), plain(&out));
             if name.contains("interleave") {
-                (left.sort(), right.sort()).0;
+                left.sort();
+                right.sort();
             }
             if name.contains("open model") {
                 // Its thinking comes as a summary, in an item that has an id of Weir's own.

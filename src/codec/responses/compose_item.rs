@@ -6,27 +6,28 @@ use crate::chat::capability::Capability;
 use crate::chat::feature::Feature;
 use crate::chat::part::{Call, CallKind, CallResult, Citation, Content, Media, MediaKind, Part, Source, Thought};
 use crate::chat::prose::Prose;
-use crate::chat::request::{Request, Role, Turn};
+use crate::chat::request::{Role, Turn};
 use crate::chat::wire::Wire;
-use crate::codec::responses::compose::{Composer, impossible};
+use crate::codec::responses::composer::{Composer, impossible, write_mark};
 use crate::codec::responses::mark::join;
 use crate::codec::wire::Impossible;
 use crate::codec::writer::Writer;
 
 /// The first turn where it is a system prompt of nothing but text, and something follows it: `input` may not be empty.
-pub(super) fn leading_instructions<'r, 'a>(request: &'r Request<'a>) -> Option<&'r Turn<'a>> {
-    let text_only = |turn: &&Turn<'_>| turn.parts.iter().all(|part| matches!(part.content, Content::Text { .. }));
-    let (first, rest) = request.turns.split_first()?;
-    Some(first).filter(|turn| turn.role == Role::System && !rest.is_empty()).filter(text_only)
+/// `instructions` cannot be marked for the cache.
+pub(super) fn leading_instructions<'r, 'a>(composer: &Composer<'r, 'a>) -> Option<&'r Turn<'a>> {
+    let (first, rest) = composer.request.turns.split_first()?;
+    let plain =
+        |part: &Part<'_>| matches!(part.content, Content::Text { .. }) && !(composer.marks() && part.cache.is_some());
+    let leads = first.role == Role::System && !rest.is_empty() && first.parts.iter().all(plain);
+    leads.then_some(first)
 }
 
 /// Writes `instructions`.
 pub(super) fn write_instructions(composer: &mut Composer<'_, '_>, turn: &Turn<'_>, writer: &mut Writer) {
     note_turn(composer, turn);
     let texts = turn.parts.iter().filter_map(|part| {
-        if part.cache.is_some() {
-            composer.lose(Feature::CacheMark);
-        }
+        composer.lose_mark(part);
         match &part.content {
             Content::Text { text, .. } => Some(text.borrowed()),
             _ => None,
@@ -74,12 +75,6 @@ fn note_turn(composer: &mut Composer<'_, '_>, turn: &Turn<'_>) {
     }
 }
 
-fn note_cache(composer: &mut Composer<'_, '_>, part: &Part<'_>) {
-    if part.cache.is_some() {
-        composer.lose(Feature::CacheMark);
-    }
-}
-
 /// Writes a message of the user or the operator.
 fn write_message(
     composer: &mut Composer<'_, '_>,
@@ -97,15 +92,13 @@ fn write_message(
         writer.key("role").string(role);
         writer.key("content");
         match parts.as_slice() {
-            [Part { content: Content::Text { text, .. }, cache }] => {
-                if cache.is_some() {
-                    composer.lose(Feature::CacheMark);
-                }
+            [part @ Part { content: Content::Text { text, .. }, .. }] if part.cache.is_none() || !composer.marks() => {
+                composer.lose_mark(part);
                 writer.prose(text);
             }
             parts => writer.array(|writer| {
                 for part in parts {
-                    let written = write_part(composer, part, "", writer);
+                    let written = write_marked(composer, part, writer);
                     if result.is_ok() {
                         result = written;
                     }
@@ -120,6 +113,19 @@ fn is_empty(part: &Part<'_>) -> bool {
     matches!(&part.content, Content::Text { text, .. } if text.is_empty())
 }
 
+/// Writes a part of a message, with its breakpoint.
+fn write_marked(composer: &mut Composer<'_, '_>, part: &Part<'_>, writer: &mut Writer) -> Result<(), Impossible> {
+    let (Content::Text { text, .. }, Some(mark)) = (&part.content, composer.takes_mark(part)) else {
+        return write_part(composer, part, "", writer);
+    };
+    writer.object(|writer| {
+        writer.key("type").string("input_text");
+        writer.key("text").prose(text);
+        write_mark(writer, mark);
+    });
+    Ok(())
+}
+
 /// Writes a part of a message or of a tool's result; `prefix` goes before its text.
 fn write_part(
     composer: &mut Composer<'_, '_>,
@@ -127,7 +133,6 @@ fn write_part(
     prefix: &str,
     writer: &mut Writer,
 ) -> Result<(), Impossible> {
-    note_cache(composer, part);
     match &part.content {
         Content::Text { text, .. } | Content::Refusal(text) => write_text(prefix, text, writer),
         Content::Media(media) => return write_media(composer, media, writer),
@@ -245,7 +250,7 @@ fn write_answer(composer: &mut Composer<'_, '_>, turn: &Turn<'_>, writer: &mut W
             write_said(composer, group, writer);
             continue;
         }
-        note_cache(composer, first);
+        composer.lose_mark(first);
         match &first.content {
             Content::Call(call) => write_call(call, writer),
             Content::Thought(thought) => write_thought(composer, thought, writer),
@@ -269,7 +274,7 @@ fn write_said(composer: &mut Composer<'_, '_>, group: &[&Part<'_>], writer: &mut
         writer.key("role").string("assistant");
         writer.key("content").array(|writer| {
             for part in group {
-                note_cache(composer, part);
+                composer.lose_mark(part);
                 writer.object(|writer| match &part.content {
                     Content::Refusal(text) => {
                         writer.key("type").string("refusal");
@@ -368,7 +373,7 @@ fn write_thought(composer: &mut Composer<'_, '_>, thought: &Thought<'_>, writer:
 
 fn write_results(composer: &mut Composer<'_, '_>, turn: &Turn<'_>, writer: &mut Writer) -> Result<(), Impossible> {
     for part in &turn.parts {
-        note_cache(composer, part);
+        composer.lose_mark(part);
         match &part.content {
             Content::Result(result) => write_result(composer, result, writer)?,
             Content::Foreign { wire: Wire::Responses, raw, .. } => writer.json(raw),
@@ -397,10 +402,8 @@ fn write_result(
         writer.key("output");
         match result.parts.as_slice() {
             [] => writer.string(prefix.trim_end_matches([':', ' '])),
-            [Part { content: Content::Text { text, .. }, cache }] => {
-                if cache.is_some() {
-                    composer.lose(Feature::CacheMark);
-                }
+            [part @ Part { content: Content::Text { text, .. }, .. }] => {
+                composer.lose_mark(part);
                 writer.prose_after(prefix, text);
             }
             parts => writer.array(|writer| outcome = write_outputs(composer, parts, prefix, writer)),
@@ -420,6 +423,7 @@ fn write_outputs(
         write_text("", &Prose::Plain(Cow::Borrowed("Error")), writer);
     }
     for (index, part) in parts.iter().enumerate() {
+        composer.lose_mark(part);
         write_part(composer, part, if Some(index) == first { prefix } else { "" }, writer)?;
     }
     Ok(())

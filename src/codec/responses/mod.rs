@@ -4,6 +4,7 @@
 pub mod answer;
 pub mod compose;
 pub mod compose_item;
+pub mod composer;
 pub mod failure;
 pub mod item;
 pub mod mark;
