@@ -7,6 +7,7 @@ use crate::chat::feature::Feature;
 use crate::chat::part::{Call, CallKind, CallResult, Citation, Content, Media, MediaKind, Part, Source, Thought};
 use crate::chat::prose::Prose;
 use crate::chat::request::{Role, Turn};
+use crate::chat::traits::Trait;
 use crate::chat::wire::Wire;
 use crate::codec::responses::composer::{Composer, impossible, write_mark};
 use crate::codec::responses::mark::join;
@@ -19,7 +20,8 @@ pub(super) fn leading_instructions<'r, 'a>(composer: &Composer<'r, 'a>) -> Optio
     let (first, rest) = composer.request.turns.split_first()?;
     let plain =
         |part: &Part<'_>| matches!(part.content, Content::Text { .. }) && !(composer.marks() && part.cache.is_some());
-    let leads = first.role == Role::System && !rest.is_empty() && first.parts.iter().all(plain);
+    let taken = !composer.shape.is(Trait::NoSystem);
+    let leads = first.role == Role::System && taken && !rest.is_empty() && first.parts.iter().all(plain);
     leads.then_some(first)
 }
 
@@ -51,7 +53,7 @@ pub(super) fn write_input(
         for turn in request.turns.iter().skip(usize::from(skip_first)) {
             note_turn(composer, turn);
             let written = match turn.role {
-                Role::System => write_message(composer, "developer", turn, writer),
+                Role::System => write_system(composer, turn, writer),
                 Role::User => write_message(composer, "user", turn, writer),
                 Role::Assistant => write_answer(composer, turn, writer),
                 Role::Tool => write_results(composer, turn, writer),
@@ -73,6 +75,19 @@ fn note_turn(composer: &mut Composer<'_, '_>, turn: &Turn<'_>) {
     if turn.name.is_some() {
         composer.lose(Feature::Name);
     }
+}
+
+/// Writes a system prompt that is no `instructions`, in the role that the model takes.
+fn write_system(composer: &mut Composer<'_, '_>, turn: &Turn<'_>, writer: &mut Writer) -> Result<(), Impossible> {
+    let role = if composer.shape.is(Trait::NoSystem) {
+        composer.lose(Feature::LateSystem);
+        "user"
+    } else if composer.shape.is(Trait::NoDeveloperRole) {
+        "system"
+    } else {
+        "developer"
+    };
+    write_message(composer, role, turn, writer)
 }
 
 /// Writes a message of the user or the operator.
