@@ -77,7 +77,7 @@ impl<'a> Conversation<'a> {
             match thing {
                 Some(Thing::Call { id, name, arguments }) => {
                     let id = self.call(id, name.clone());
-                    let arguments = arguments.map_or(Prose::EMPTY, json_text);
+                    let arguments = arguments.map_or(Prose::plain("{}"), json_text);
                     let call = Call { id, name, arguments, kind: CallKind::Function, signature };
                     said.push(Content::Call(call).into());
                 }
@@ -108,8 +108,8 @@ impl<'a> Conversation<'a> {
     /// The id of the call that a result belongs to: by its own id, else the first call of that name without a result.
     fn answer(&mut self, id: Option<Cow<'a, str>>, name: &str) -> Cow<'a, str> {
         let by_id = |call: &&mut Open<'a>| id.as_ref().is_none_or(|id| call.id == *id);
-        let found = self.calls.iter_mut().filter(|call| !call.answered && (id.is_some() || call.name == name));
-        match found.filter(by_id).next() {
+        let mut found = self.calls.iter_mut().filter(|call| !call.answered && (id.is_some() || call.name == name));
+        match found.find(by_id) {
             Some(call) => {
                 call.answered = true;
                 call.id.clone()

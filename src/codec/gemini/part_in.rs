@@ -8,6 +8,7 @@ use crate::chat::prose::{Json, Prose};
 use crate::chat::wire::Wire;
 use crate::codec::gemini::media::{kind_of, kind_of_address, source_of, standard_base64};
 use crate::codec::gemini::member::{boolean, members};
+use crate::codec::gemini::raw::one_line;
 use crate::codec::json::{Malformed, Scanner, Text};
 
 /// A part as it stands in the body.
@@ -176,8 +177,11 @@ fn object<'a>(scanner: &mut Scanner<'a>) -> Result<Json<'a>, Malformed> {
 /// The text of a JSON value, as prose.
 pub fn json_text(json: Json<'_>) -> Prose<'_> {
     match json.0 {
-        Cow::Borrowed(bytes) => Prose::Plain(String::from_utf8_lossy(bytes)),
-        Cow::Owned(bytes) => Prose::Plain(Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())),
+        Cow::Borrowed(bytes) => match one_line(bytes) {
+            Cow::Borrowed(bytes) => Prose::Plain(String::from_utf8_lossy(bytes)),
+            Cow::Owned(bytes) => Prose::Plain(Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())),
+        },
+        Cow::Owned(bytes) => Prose::Plain(Cow::Owned(String::from_utf8_lossy(&one_line(&bytes)).into_owned())),
     }
 }
 
