@@ -9,12 +9,14 @@ use weir::chat::event::{Delta, Event, Opening};
 use weir::chat::failure::{Failure, FailureKind};
 use weir::chat::family::ApiFamily;
 use weir::chat::feature::{Feature, Features};
-use weir::chat::part::{Citation, Content, MediaKind, Part};
+use weir::chat::part::{Citation, Content, MediaKind, Part, Seal, Thought};
 use weir::chat::prose::{Json, Prose};
 use weir::chat::request::{Depth, Effort, Request, Role, Tool, ToolChoice};
 use weir::chat::traits::{Trait, Traits};
 use weir::chat::usage::Usage;
+use weir::chat::wire::Wire;
 use weir::codec::gemini::part_out::SKIP;
+use weir::codec::gemini::seal::marked;
 use weir::codec::gemini::wire::Gemini;
 use weir::codec::json::unescape;
 use weir::codec::wire::{BadAnswer, ClientWire, Frame, Impossible, ProviderWire, Shape};
@@ -24,7 +26,7 @@ use weir::http::Headers;
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/wire/gemini/");
 
 /// Requests that are written in other words than they were read: old spellings, repairs, and what is dropped.
-const QUIRKS: [&str; 15] = [
+const QUIRKS: [&str; 16] = [
     "a system prompt as a string",
     "a system prompt with a role and one part",
     "snake case throughout",
@@ -40,6 +42,7 @@ const QUIRKS: [&str; 15] = [
     "two turns of the user in a row and no role",
     "nulls for what is left out",
     "an earlier signature copied twice",
+    "a streamed answer kept in pieces",
 ];
 
 fn fixtures(file: &str) -> Vec<Value> {
@@ -413,7 +416,7 @@ fn search_goes_with_functions_from_gemini_3_on() {
 #[test]
 fn what_would_ask_for_something_else_is_impossible() {
     let raw = || Json::borrowed(b"{}");
-    let wire = weir::chat::wire::Wire::Responses;
+    let wire = Wire::Responses;
     let hosted = Tool::Hosted { wire, kind: "file_search".into(), raw: raw(), web_search: false };
     let plain = || Request { turns: vec![turn(Role::User, &["x"])], ..Request::default() };
     let studio = shape("gemini-2.5-pro", ApiFamily::Gemini);
@@ -540,6 +543,62 @@ fn an_error_in_place_of_an_answer_is_told() {
     }
     for body in ["{}", "[]", "", "<html>", r#"{"candidates":[{]}"#] {
         assert!(matches!(Gemini.decode_answer(body.as_bytes()), Err(BadAnswer::Malformed(_))), "{body}");
+    }
+}
+
+#[test]
+fn an_answer_kept_in_pieces_is_one_turn() {
+    let fixture = fixtures("requests").into_iter().find(|one| name(one) == "a streamed answer kept in pieces").unwrap();
+    let body = bytes(&fixture["body"]);
+    let request = Gemini.decode_request(&body).unwrap();
+    let parts: Vec<String> = request.turns[1].parts.iter().map(describe).collect();
+    assert_eq!(
+        parts,
+        [r#"thought "I look." Some("c2VhbDE=")"#, r#"text "Seven." []"#, r#"thought "" Some("c2VhbDI=")"#]
+    );
+}
+
+/// A thought of another vendor's, as a client of Gemini's form gets it and sends it back.
+#[test]
+fn another_vendors_seal_travels_through_a_client() {
+    let seal = || Seal { wire: Wire::Messages, data: "EqQB+/==".into(), redacted: false, id: None };
+    let thought = Thought { text: Prose::plain("I look."), seal: Some(seal()) };
+    let parts = vec![Content::Thought(thought).into(), Content::text(Prose::plain("Seven.")).into()];
+    let whole: Value =
+        serde_json::from_slice(&Gemini.encode_answer(&Answer { parts, ..Answer::default() }, &frame(true))).unwrap();
+    let mut writer = Gemini.encode_stream(&frame(false));
+    let mut stream = Vec::new();
+    let delta = |block, delta| Event::Delta { block, delta };
+    for event in [
+        Event::Start { id: None, model: None },
+        Event::Open { block: 0, opening: Opening::Thought },
+        delta(0, Delta::Text(Prose::plain("I "))),
+        delta(0, Delta::Text(Prose::plain("look."))),
+        delta(0, Delta::Seal(seal())),
+        Event::Close { block: 0 },
+        Event::Open { block: 1, opening: Opening::Text },
+        delta(1, Delta::Text(Prose::plain("Seven."))),
+        Event::Close { block: 1 },
+        Event::Finish(Finish::Stop),
+        Event::Done,
+    ] {
+        writer.event(&event, &mut stream);
+    }
+    let pieces: Value = serde_json::from_slice(&stream).unwrap();
+    let contents = |responses: &[Value]| -> Vec<Value> {
+        responses.iter().map(|response| response["candidates"][0]["content"].clone()).collect()
+    };
+    for history in [contents(&[whole]), contents(pieces.as_array().unwrap())] {
+        let mut turns = vec![json!({"role": "user", "parts": [{"text": "Oslo?"}]})];
+        turns.extend(history);
+        turns.push(json!({"role": "user", "parts": [{"text": "Thanks"}]}));
+        let body = bytes(&json!({"contents": turns}));
+        assert!(marked(&body));
+        let request = Gemini.decode_request(&body).unwrap();
+        let Content::Thought(thought) = &request.turns[1].parts[0].content else { panic!() };
+        assert_eq!((text(&thought.text).as_str(), &thought.seal), ("I look.", &Some(seal())));
+        let (written, lost) = encode(&request, &shape("gemini-3-pro-preview", ApiFamily::Gemini)).unwrap();
+        assert!(lost.has(Feature::Thoughts) && !marked(&bytes(&written)));
     }
 }
 

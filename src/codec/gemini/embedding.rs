@@ -12,6 +12,7 @@ use crate::codec::gemini::member::{members, whole};
 use crate::codec::gemini::wire::Gemini;
 use crate::codec::gemini::{failure, raw, usage};
 use crate::codec::json::{Malformed, Scanner};
+use crate::codec::vector;
 use crate::codec::wire::{BadAnswer, EmbeddingClient, EmbeddingProvider, Frame, Impossible, Shape};
 use crate::codec::writer::Writer;
 
@@ -136,37 +137,11 @@ fn task_word(task: EmbeddingTask) -> &'static str {
     }
 }
 
-fn values(writer: &mut Writer, vector: &Vector<'_>) {
-    writer.object(|writer| match vector {
+fn values(writer: &mut Writer, one: &Vector<'_>) {
+    writer.object(|writer| match one {
         Vector::Numbers(numbers) => writer.key("values").json(numbers),
-        Vector::Base64(text) => writer.key("values").array(|writer| {
-            floats(text).into_iter().for_each(|number| writer.raw(number.to_string().as_bytes()));
-        }),
+        Vector::Base64(text) => writer.key("values").json(&vector::to_numbers(text)),
     });
-}
-
-/// 32-bit floats, little-endian, out of base64; what is not finite is 0, which JSON can say.
-fn floats(base64: &str) -> Vec<f32> {
-    let digit = |byte: u8| match byte {
-        b'A'..=b'Z' => Some(byte - b'A'),
-        b'a'..=b'z' => Some(byte - b'a' + 26),
-        b'0'..=b'9' => Some(byte - b'0' + 52),
-        b'+' | b'-' => Some(62),
-        b'/' | b'_' => Some(63),
-        _ => None,
-    };
-    let (mut bits, mut held) = (0_u32, 0);
-    let mut bytes = Vec::with_capacity(base64.len() / 4 * 3);
-    for six in base64.bytes().filter_map(digit) {
-        bits = bits << 6 | u32::from(six);
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            bytes.push((bits >> held) as u8);
-        }
-    }
-    let (words, _) = bytes.as_chunks::<4>();
-    words.iter().map(|word| f32::from_le_bytes(*word)).map(|one| if one.is_finite() { one } else { 0.0 }).collect()
 }
 
 impl EmbeddingProvider for Gemini {
