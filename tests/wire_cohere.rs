@@ -731,7 +731,7 @@ fn event(event: Event<'_>) -> String {
         Event::Delta { block, delta: Delta::Seal(seal) } => {
             format!("{block} seal {} {} {}", seal.wire, seal.data, seal.redacted)
         }
-        Event::Delta { block, delta: Delta::Citation(one) } => format!("{block} cites {:?}", one.url.unwrap()),
+        Event::Delta { block, delta: Delta::Citation(one) } => format!("{block} cites {:?}", one.url.unwrap_or_default()),
         Event::Close { block } => format!("close {block}"),
         Event::Finish(finish) => format!("finish {finish:?}"),
         Event::Usage(usage) => format!("usage {} {} {}", usage.input, usage.output, usage.reasoning),
