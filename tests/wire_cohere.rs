@@ -731,7 +731,9 @@ fn event(event: Event<'_>) -> String {
         Event::Delta { block, delta: Delta::Seal(seal) } => {
             format!("{block} seal {} {} {}", seal.wire, seal.data, seal.redacted)
         }
-        Event::Delta { block, delta: Delta::Citation(one) } => format!("{block} cites {:?}", one.url.unwrap_or_default()),
+        Event::Delta { block, delta: Delta::Citation(one) } => {
+            format!("{block} cites {:?}", one.url.unwrap_or_default())
+        }
         Event::Close { block } => format!("close {block}"),
         Event::Finish(finish) => format!("finish {finish:?}"),
         Event::Usage(usage) => format!("usage {} {} {}", usage.input, usage.output, usage.reasoning),
@@ -788,7 +790,7 @@ fn assert_order(name: &str, events: &[String]) {
 fn streams_are_read() {
     let id = "29f14a5a-11de-4cae-9800-25e4747408ea";
     let start = format!("start Some({id:?}) None");
-    let end = |finish: &str| [format!("usage 10 5 0"), format!("finish {finish}"), "done".to_owned()];
+    let end = |finish: &str| ["usage 10 5 0".to_owned(), format!("finish {finish}"), "done".to_owned()];
     let cases: &[(&str, &[&str], &str)] = &[
         ("a plain text", &["open 0 text", "0 += Hel", "0 += lo", "0 += !", "close 0"], "Stop"),
         ("a plain text without DONE", &["open 0 text", "0 += Hi", "close 0"], "Stop"),

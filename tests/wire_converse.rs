@@ -369,7 +369,6 @@ fn choices_of_tools_have_their_objects() {
     request.tool_choice = Some(ToolChoice::Required);
     let body = json!({"messages": [said("user", "Hi")], "toolConfig": {"tools": both}});
     golden(&request, &with(shape(CLAUDE), [Trait::NoForcedToolUse]), body.clone(), "tool_choice");
-    golden(&request, &with(shape(CLAUDE), [Trait::ThinkingAlwaysOn]), body.clone(), "tool_choice");
     let mut llama = shape("meta.llama3-1-70b-instruct-v1:0");
     llama.capabilities = Some(Capabilities::NONE.with(Capability::Tools));
     golden(&request, &llama, body, "tool_choice");
@@ -667,7 +666,7 @@ fn adaptive_claude_is_told_an_effort() {
         let mut request = asks([user("Hi")]);
         request.reasoning.depth = Some(depth);
         let (body, features) = encode(&request, &shape).unwrap();
-        assert_eq!(body["outputConfig"]["effort"], effort, "{depth:?}");
+        assert_eq!(body["additionalModelRequestFields"]["output_config"]["effort"], effort, "{depth:?}");
         assert_eq!(body["additionalModelRequestFields"]["thinking"], thinking, "{depth:?}");
         assert_eq!(features.to_string(), lost);
     }
@@ -1000,7 +999,9 @@ fn event(event: Event<'_>) -> String {
         Event::Delta { block, delta: Delta::Seal(seal) } => {
             format!("{block} seal {} {} {}", seal.wire, seal.data, seal.redacted)
         }
-        Event::Delta { block, delta: Delta::Citation(one) } => format!("{block} cites {:?}", one.url.unwrap_or_default()),
+        Event::Delta { block, delta: Delta::Citation(one) } => {
+            format!("{block} cites {:?}", one.url.unwrap_or_default())
+        }
         Event::Close { block } => format!("close {block}"),
         Event::Finish(finish) => format!("finish {finish:?}"),
         Event::Usage(usage) => format!("usage {} {} {}", usage.input, usage.output, usage.reasoning),

@@ -181,9 +181,7 @@ fn choice<'r>(request: &'r Request<'r>, shape: &Shape<'_>, lost: &mut Features) 
         ToolChoice::Required | ToolChoice::SomeRequired(_) => Choice::Any,
         ToolChoice::One(name) => Choice::One(name),
     };
-    // Claude cannot be forced while it thinks, and some of them always do.
-    let thinks = maker(shape) == Maker::Anthropic && shape.is(Trait::ThinkingAlwaysOn);
-    if thinks || shape.is(Trait::NoForcedToolUse) || shape.lacks(Capability::ToolChoice) {
+    if shape.is(Trait::NoForcedToolUse) || shape.lacks(Capability::ToolChoice) {
         lost.insert(Feature::ToolChoice);
         return None;
     }
