@@ -7,13 +7,21 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
+mod ask;
 mod book;
+mod embedding;
+mod family;
 mod fault;
+mod frame;
 mod http;
-mod openai;
+mod json;
+mod place;
+mod reply;
+mod sample;
+mod schema;
 mod serve;
 
-use openai::Style;
+use reply::Style;
 use serve::Mock;
 
 #[derive(clap::Args)]
