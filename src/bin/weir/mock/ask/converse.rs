@@ -435,6 +435,6 @@ fn last_turn(messages: &[Value]) -> (String, Vec<Outcome>) {
         })
     };
     let results = items(last, "content").iter().filter_map(outcome).collect();
-    let texts = items(last, "content").iter().filter_map(|block| block.get("text").and_then(Value::as_str));
-    (texts.last().unwrap_or_default().to_owned(), results)
+    let text = items(last, "content").iter().rev().find_map(|block| block.get("text").and_then(Value::as_str));
+    (text.unwrap_or_default().to_owned(), results)
 }

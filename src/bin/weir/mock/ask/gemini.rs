@@ -278,7 +278,7 @@ fn check_part(part: &Value, model: &str) -> Result<(), Refused> {
         return Err(Refused::bad("Invalid value at 'contents.parts.function_response.response': expected a Struct."));
     }
     let blob = some(part, "inlineData");
-    if blob.is_some_and(|blob| text(blob, "mimeType").is_empty() || !is_base64(text(blob, "data"))) {
+    if blob.is_some_and(|blob| text(blob, "mimeType").is_empty() || !is_base64(&standard(text(blob, "data")))) {
         return Err(Refused::bad(
             "Invalid value at 'contents.parts.inline_data': a MIME type and base64 are required.",
         ));
@@ -298,16 +298,21 @@ pub fn signed(call: Option<(&str, &str)>) -> String {
 /// Taken where the gateway has no signature to send back.
 const SKIP: &str = "skip_thought_signature_validator";
 
+/// Base64 in its usual letters: Google takes those of URLs too, and its own SDK writes them.
+fn standard(text: &str) -> String {
+    text.replace('-', "+").replace('_', "/")
+}
+
 fn check_signature(part: &Value) -> Result<(), Refused> {
     let Some(found) = some(part, "thoughtSignature") else { return Ok(()) };
-    let found = found.as_str().unwrap_or_default();
+    let found = &standard(found.as_str().unwrap_or_default());
     let call = some(part, "functionCall").map(|call| {
         let arguments = some(call, "args").map_or_else(|| "{}".to_owned(), Value::to_string);
         (text(call, "name").to_owned(), arguments)
     });
     let expected =
         signature("gemini", &signed(call.as_ref().map(|(name, arguments)| (name.as_str(), arguments.as_str()))));
-    let is_known = found == expected || found == SKIP || found == base64(SKIP.as_bytes());
+    let is_known = *found == expected || *found == standard(SKIP) || *found == base64(SKIP.as_bytes());
     if is_known { Ok(()) } else { Err(Refused::bad("Thought signature is not valid.")) }
 }
 
@@ -411,7 +416,9 @@ fn last_turn(contents: &[Value]) -> (String, Vec<Outcome>) {
         Some(Outcome { tool: text(response, "name").to_owned(), text: said, is_error })
     };
     let results = items(last, "parts").iter().filter_map(outcome).collect();
-    let texts = items(last, "parts").iter().filter_map(|part| part.get("text").and_then(Value::as_str));
-    let spoken = texts.filter(|text| !text.trim().is_empty()).next_back();
-    (spoken.unwrap_or_default().to_owned(), results)
+    let spoken = |part: &'_ Value| {
+        part.get("text").and_then(Value::as_str).filter(|text| !text.trim().is_empty()).map(str::to_owned)
+    };
+    let spoken = items(last, "parts").iter().rev().find_map(spoken);
+    (spoken.unwrap_or_default(), results)
 }
