@@ -647,3 +647,66 @@ fn a_key_is_read_from_wherever_a_vendor_has_it() {
         assert_eq!(mock.ask(&family, &(family.request)("hi"), false).status, expected, "{}", family.name);
     }
 }
+
+#[test]
+fn rate_limits_are_told_on_demand_in_the_familys_own_headers() {
+    let mock = Mock::start(&[]);
+    let headers = [
+        ("chat", "x-ratelimit-reset-tokens: 6m0s"),
+        ("responses", "x-ratelimit-remaining-requests: 999"),
+        ("anthropic", "anthropic-ratelimit-tokens-reset: 2026-11-21T10:06:00Z"),
+    ];
+    for (name, line) in headers {
+        let family = families().into_iter().find(|family| family.name == name).unwrap();
+        for fault in [json!({"rate_limits": true, "times": 1}), json!({"rate_limits": true, "status": 429, "times": 1})]
+        {
+            mock.fault(&fault);
+            assert!(mock.ask(&family, &(family.request)("hi"), false).head.contains(line), "{name} {fault}");
+        }
+        assert!(!mock.ask(&family, &(family.request)("hi"), true).head.contains("ratelimit"), "{name}");
+    }
+}
+
+#[test]
+fn google_puts_an_error_into_the_array_it_would_have_streamed() {
+    let mock = Mock::start(&[]);
+    let path = "/v1beta/models/m:streamGenerateContent";
+    let answer = mock.send("POST", path, &[], "{}");
+    assert_eq!((answer.status, answer.json()[0]["error"]["status"].as_str()), (400, Some("INVALID_ARGUMENT")));
+}
+
+#[test]
+fn tool_results_are_quoted_and_a_named_tool_is_called_once() {
+    let mock = Mock::start(&[]);
+    let call = |id: &str| json!({"id": id, "type": "function", "function": {"name": "get_weather", "arguments": "{}"}});
+    let mut body = chat("hi");
+    body["tool_choice"] = json!({"type": "function", "function": {"name": "get_weather"}});
+    let ask = |body: &Value| mock.send("POST", "/v1/chat/completions", &[], &body.to_string()).json();
+    assert_eq!(ask(&body)["choices"][0]["finish_reason"], "tool_calls");
+    body["messages"] = json!([{"role": "user", "content": "hi"},
+        {"role": "assistant", "content": null, "tool_calls": [call("a"), call("b")]},
+        {"role": "tool", "tool_call_id": "b", "content": "minus 3"},
+        {"role": "tool", "tool_call_id": "a", "content": [{"type": "text", "text": "plus 7"}]}]);
+    let text = ask(&body)["choices"][0]["message"]["content"].as_str().unwrap_or_default().to_owned();
+    assert!(text.contains("The tool said: minus 3") && text.contains("The tool said: plus 7"), "{text}");
+    body["messages"].as_array_mut().unwrap().pop();
+    assert!(ask(&body)["error"]["message"].as_str().unwrap().contains("did not have response messages: a"));
+}
+
+#[test]
+fn two_calls_may_be_interleaved() {
+    let mock = Mock::start(&[]);
+    let mut body = chat("two tools interleaved");
+    body["tools"].as_array_mut().unwrap().push(json!({"type": "custom", "custom": {"name": "say"}}));
+    body["stream"] = json!(true);
+    let answer = mock.send("POST", "/v1/chat/completions", &[], &body.to_string());
+    let indexes: Vec<u64> = answer
+        .events()
+        .iter()
+        .filter_map(|event| event.pointer("/choices/0/delta/tool_calls/0/index").and_then(Value::as_u64))
+        .collect();
+    assert_eq!(indexes, [0, 1, 0, 1, 0, 1, 0, 1]);
+    body["parallel_tool_calls"] = json!(false);
+    let answer = mock.send("POST", "/v1/chat/completions", &[], &body.to_string());
+    assert!(!answer.text().contains("\"index\":1"), "{}", answer.text());
+}

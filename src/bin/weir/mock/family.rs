@@ -95,10 +95,11 @@ pub struct Told {
     pub header: Option<(&'static str, &'static str)>,
 }
 
-/// The error of a status.
-pub fn error(api: Api, status: u16, message: &str) -> Told {
+/// The error of a status. Google puts it into the array that it would have streamed.
+pub fn error(place: &Place, status: u16, message: &str) -> Told {
     let plain = |body| Told { body, header: None };
-    match api {
+    match place.api {
+        Api::Gemini if place.array => plain(json::list(&[reply::gemini::error(status, message)])),
         Api::Chat | Api::Responses => plain(reply::chat::error(status, message)),
         Api::Anthropic => plain(reply::anthropic::error(status, message)),
         Api::Gemini => plain(reply::gemini::error(status, message)),
@@ -130,6 +131,30 @@ pub fn request_id(api: Api) -> (&'static str, &'static str) {
         Api::Anthropic => ("request-id", "req_mock"),
         Api::Converse => ("x-amzn-requestid", "req_mock"),
         Api::Cohere => ("x-debug-trace-id", "req_mock"),
+    }
+}
+
+/// What is left of the rate limits. Google, Bedrock and Cohere do not tell.
+pub fn rate_limits(api: Api) -> &'static [(&'static str, &'static str)] {
+    match api {
+        Api::Chat | Api::Responses => &[
+            ("x-ratelimit-limit-requests", "1000"),
+            ("x-ratelimit-limit-tokens", "200000"),
+            ("x-ratelimit-remaining-requests", "999"),
+            ("x-ratelimit-remaining-tokens", "199000"),
+            ("x-ratelimit-reset-requests", "60ms"),
+            ("x-ratelimit-reset-tokens", "6m0s"),
+        ],
+        Api::Anthropic => &[
+            ("anthropic-ratelimit-requests-limit", "1000"),
+            ("anthropic-ratelimit-requests-remaining", "999"),
+            ("anthropic-ratelimit-requests-reset", "2026-11-21T10:01:00Z"),
+            ("anthropic-ratelimit-tokens-limit", "200000"),
+            ("anthropic-ratelimit-tokens-remaining", "199000"),
+            ("anthropic-ratelimit-tokens-reset", "2026-11-21T10:06:00Z"),
+            ("anthropic-organization-id", "org-mock"),
+        ],
+        Api::Gemini | Api::Converse | Api::Cohere => &[],
     }
 }
 

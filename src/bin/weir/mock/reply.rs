@@ -209,6 +209,10 @@ fn calls(ask: &Ask) -> Vec<Call> {
         Choice::Never => Vec::new(),
         Choice::Named(name) if has_result_of(name) => Vec::new(),
         Choice::Named(name) => named(name).into_iter().collect(),
+        // The one tool there is has not been called yet: an answer in its form is what is wanted.
+        Choice::Must if ask.tools.first().is_some_and(|tool| ask.tools.len() == 1 && !has_result_of(&tool.name)) => {
+            ask.tools.iter().collect()
+        }
         // A model that must call something calls again; a mock that did would keep an agent going for ever.
         Choice::Auto | Choice::Must if !ask.results.is_empty() => Vec::new(),
         Choice::Auto | Choice::Must => asked_for(ask),

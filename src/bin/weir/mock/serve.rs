@@ -13,7 +13,7 @@ use super::book::{self, Book};
 use super::fault::{Fault, Faults};
 use super::http::{self, ClientGone, Connection, Request};
 use super::place::{Api, Place, Work};
-use super::reply::{Event, Reply, Shape, Style};
+use super::reply::{Event, Reply, Shape, Style, chat};
 use super::{family, json};
 
 /// One provider behind one listener.
@@ -87,7 +87,7 @@ async fn control(connection: &mut Connection, mock: &Mock, request: &Request) ->
                 mock.faults().add(fault);
                 http::answer(200, &[JSON], b"{}")
             }
-            Err(error) => http::answer(400, &[JSON], family::error(Api::Chat, 400, &error.to_string()).body.as_bytes()),
+            Err(error) => http::answer(400, &[JSON], chat::error(400, &error.to_string()).as_bytes()),
         },
         ("GET", "/_mock/faults") => {
             let body = serde_json::to_vec(mock.faults().waiting()).unwrap_or_default();
@@ -107,7 +107,7 @@ async fn control(connection: &mut Connection, mock: &Mock, request: &Request) ->
         }
         (method, path) => {
             let message = format!("a mock has faults and requests under /_mock/, found {method} {path}");
-            http::answer(404, &[JSON], family::error(Api::Chat, 404, &message).body.as_bytes())
+            http::answer(404, &[JSON], chat::error(404, &message).as_bytes())
         }
     };
     connection.write(&answer).await
@@ -142,27 +142,27 @@ async fn provide(connection: &mut Connection, mock: &Mock, request: &Request) ->
     }
     if let Some(status) = fault.status {
         let message = format!("mock {}: status {status} on demand", mock.style.provider);
-        return refuse(connection, place.api, fault.retry_after.as_deref(), &Refused { status, message }).await;
+        return refuse(connection, &place, &fault, &Refused { status, message }).await;
     }
     if !mock.require_keys.is_empty() && !key.is_some_and(|key| mock.require_keys.iter().any(|known| known == key)) {
-        return refuse(connection, place.api, None, &family::bad_key(&place)).await;
+        return refuse(connection, &place, &fault, &family::bad_key(&place)).await;
     }
     if place.work == Work::Models {
         return send_whole(connection, place.api, &fault, family::models(place.api).as_bytes()).await;
     }
     if request.method != "POST" || place.work == Work::Unknown {
         let message = format!("Invalid URL ({} {})", request.method, request.bare_path());
-        return refuse(connection, place.api, None, &Refused { status: 404, message }).await;
+        return refuse(connection, &place, &fault, &Refused { status: 404, message }).await;
     }
     match body {
         Ok(body) => match work(connection, mock, request, &place, body, &fault).await {
-            Err(Ended::Refused(refused)) => refuse(connection, place.api, None, &refused).await,
+            Err(Ended::Refused(refused)) => refuse(connection, &place, &fault, &refused).await,
             Err(Ended::Gone) => Err(ClientGone),
             Ok(after) => Ok(after),
         },
         Err(error) => {
             let message = format!("We could not parse the JSON body of your request: {error}");
-            refuse(connection, place.api, None, &Refused::bad(message)).await
+            refuse(connection, &place, &fault, &Refused::bad(message)).await
         }
     }
 }
@@ -284,9 +284,18 @@ async fn interrupt(
     Ok((may_break && fault.cut_after_chunks == Some(sent)).then_some(After::Reset))
 }
 
+/// The headers of any answer.
+fn headers_of(api: Api, content_type: &'static str, fault: &Fault) -> Vec<(&'static str, &'static str)> {
+    let mut headers = vec![("content-type", content_type), family::request_id(api)];
+    if fault.rate_limits {
+        headers.extend_from_slice(family::rate_limits(api));
+    }
+    headers
+}
+
 /// Sends a body of known length, or half of it if a fault says so.
 async fn send_whole(connection: &mut Connection, api: Api, fault: &Fault, body: &[u8]) -> Result<After, ClientGone> {
-    let whole = http::answer(200, &[JSON, family::request_id(api)], body);
+    let whole = http::answer(200, &headers_of(api, "application/json", fault), body);
     let (head, body) = whole.split_at(whole.len().saturating_sub(body.len()));
     if fault.cut_body {
         connection.write(head).await?;
@@ -305,13 +314,13 @@ async fn send_whole(connection: &mut Connection, api: Api, fault: &Fault, body: 
 
 async fn refuse(
     connection: &mut Connection,
-    api: Api,
-    retry_after: Option<&str>,
+    place: &Place,
+    fault: &Fault,
     refused: &Refused,
 ) -> Result<After, ClientGone> {
-    let told = family::error(api, refused.status, &refused.message);
-    let mut headers = vec![JSON, family::request_id(api)];
-    headers.extend(retry_after.map(|value| ("retry-after", value)));
+    let told = family::error(place, refused.status, &refused.message);
+    let mut headers = headers_of(place.api, "application/json", fault);
+    headers.extend(fault.retry_after.as_deref().filter(|_| fault.status.is_some()).map(|value| ("retry-after", value)));
     headers.extend(told.header);
     connection.write(&http::answer(refused.status, &headers, told.body.as_bytes())).await?;
     Ok(After::Keep)

@@ -436,7 +436,7 @@ fn check_block(block: &Value, role: &str, version: &str, at: &str) -> Result<(),
                 return Err(Refused::bad(format!("{at}: Invalid `data` in `redacted_thinking` block")));
             }
         }
-        "search_result" | "container_upload" | "mid_conv_system" => {}
+        "search_result" | "container_upload" | "tool_reference" => {}
         _ if kind == "server_tool_use"
             || kind.ends_with("_tool_result") && kind != "tool_result"
             || kind.starts_with("mcp_") => {}

@@ -96,6 +96,7 @@ fn check_settings(body: &Value) -> Result<(), Refused> {
     let config = some(body, "inferenceConfig");
     check_known(config, &["maxTokens", "temperature", "topP", "stopSequences"], "inferenceConfig")?;
     check_known(some(body, "outputConfig"), &["textFormat", "effort"], "outputConfig")?;
+    check_thinking(body)?;
     let Some(config) = config else { return Ok(()) };
     for name in ["temperature", "topP"] {
         let fits = |value: &Value| value.as_f64().is_some_and(|number| (0.0..=1.0).contains(&number));
@@ -114,6 +115,27 @@ fn check_settings(body: &Value) -> Result<(), Refused> {
         return Err(Refused::bad(
             "Value at 'inferenceConfig.stopSequences' failed to satisfy constraint: Member must have length greater than or equal to 1",
         ));
+    }
+    Ok(())
+}
+
+/// What Claude says of thinking in the fields that Bedrock hands on to it.
+fn check_thinking(body: &Value) -> Result<(), Refused> {
+    let thinking = body.pointer("/additionalModelRequestFields/thinking").unwrap_or(&Value::Null);
+    if text(thinking, "type") != "enabled" {
+        return Ok(());
+    }
+    let budget = thinking.get("budget_tokens").and_then(Value::as_u64).unwrap_or(0);
+    if budget < 1024 {
+        return Err(Refused::bad("thinking.enabled.budget_tokens: Input should be greater than or equal to 1024"));
+    }
+    let most = body.pointer("/inferenceConfig/maxTokens").and_then(Value::as_u64);
+    if most.is_some_and(|most| most <= budget) {
+        return Err(Refused::bad("`max_tokens` must be greater than `thinking.budget_tokens`."));
+    }
+    let temperature = body.pointer("/inferenceConfig/temperature").and_then(Value::as_f64);
+    if temperature.is_some_and(|number| number != 1.0) {
+        return Err(Refused::bad("`temperature` may only be set to 1 when thinking is enabled."));
     }
     Ok(())
 }
