@@ -188,43 +188,46 @@ fn takes_no_sampling(model: &str) -> bool {
     version >= (4, 7)
 }
 
+/// How the types of Anthropic's own tools begin.
+const SERVER_TOOLS: [&str; 9] = [
+    "web_search_",
+    "web_fetch_",
+    "code_execution_",
+    "bash_",
+    "text_editor_",
+    "memory_",
+    "tool_search_tool_",
+    "computer_",
+    "browser_",
+];
+/// Members of a tool that the client runs.
+const TOOL_MEMBERS: [&str; 10] = [
+    "allowed_callers",
+    "cache_control",
+    "defer_loading",
+    "description",
+    "eager_input_streaming",
+    "input_examples",
+    "input_schema",
+    "name",
+    "strict",
+    "type",
+];
+
 fn tools(body: &Value) -> Result<Vec<Tool>, Refused> {
     let mut tools: Vec<Tool> = Vec::new();
     for (index, tool) in items(body, "tools").iter().enumerate() {
         let at = format!("tools.{index}");
         let kind = tool.get("type").and_then(Value::as_str).unwrap_or("custom");
         if kind != "custom" {
-            let servers = [
-                "web_search_",
-                "web_fetch_",
-                "code_execution_",
-                "bash_",
-                "text_editor_",
-                "memory_",
-                "tool_search_tool_",
-                "computer_",
-                "browser_",
-            ];
-            if servers.iter().any(|prefix| kind.starts_with(prefix)) || kind == "mcp_toolset" {
+            if SERVER_TOOLS.iter().any(|prefix| kind.starts_with(prefix)) || kind == "mcp_toolset" {
                 continue;
             }
             return Err(Refused::bad(format!(
                 "{at}: Input tag '{kind}' found using 'type' does not match any of the expected tags"
             )));
         }
-        let known = [
-            "allowed_callers",
-            "cache_control",
-            "defer_loading",
-            "description",
-            "eager_input_streaming",
-            "input_examples",
-            "input_schema",
-            "name",
-            "strict",
-            "type",
-        ];
-        if let Some(name) = tool.as_object().and_then(|tool| stranger(tool, &known)) {
+        if let Some(name) = tool.as_object().and_then(|tool| stranger(tool, &TOOL_MEMBERS)) {
             return Err(Refused::bad(format!("{at}.custom.{name}: Extra inputs are not permitted")));
         }
         let name = text(tool, "name");

@@ -42,7 +42,8 @@ pub fn read(body: &Value, model: &str, streams: bool) -> Result<Ask, Refused> {
         .ok_or_else(|| Refused::bad("Malformed input request, please reformat your input and try again."))?;
     if let Some(name) = stranger(members, &MEMBERS).or(members.contains_key("modelId").then_some("modelId")) {
         return Err(Refused::bad(format!(
-            "Malformed input request: #: extraneous key [{name}] is not permitted, please reformat your input and try again."
+            "Malformed input request: #: extraneous key [{name}] is not permitted, please reformat your input \
+                and try again."
         )));
     }
     check_settings(body)?;
@@ -108,12 +109,14 @@ fn check_settings(body: &Value) -> Result<(), Refused> {
     }
     if some(config, "maxTokens").is_some_and(|most| most.as_u64().is_none_or(|most| most == 0)) {
         return Err(Refused::bad(
-            "Value at 'inferenceConfig.maxTokens' failed to satisfy constraint: Member must have value greater than or equal to 1",
+            "Value at 'inferenceConfig.maxTokens' failed to satisfy constraint: Member must have value greater \
+                than or equal to 1",
         ));
     }
     if items(config, "stopSequences").iter().any(|stop| stop.as_str().is_none_or(str::is_empty)) {
         return Err(Refused::bad(
-            "Value at 'inferenceConfig.stopSequences' failed to satisfy constraint: Member must have length greater than or equal to 1",
+            "Value at 'inferenceConfig.stopSequences' failed to satisfy constraint: Member must have length \
+                greater than or equal to 1",
         ));
     }
     Ok(())
@@ -165,12 +168,14 @@ fn tools(body: &Value) -> Result<Vec<Tool>, Refused> {
         let name = text(spec, "name");
         if !is_name(name, 64, b"_-") {
             return Err(Refused::bad(format!(
-                "Value '{name}' at 'toolConfig.tools.toolSpec.name' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_-]+"
+                "Value '{name}' at 'toolConfig.tools.toolSpec.name' failed to satisfy constraint: Member must \
+                    satisfy regular expression pattern: [a-zA-Z0-9_-]+"
             )));
         }
         if some(spec, "description").is_some_and(|said| said.as_str().is_none_or(str::is_empty)) {
             return Err(Refused::bad(
-                "Value at 'toolConfig.tools.toolSpec.description' failed to satisfy constraint: Member must have length greater than or equal to 1",
+                "Value at 'toolConfig.tools.toolSpec.description' failed to satisfy constraint: Member must \
+                    have length greater than or equal to 1",
             ));
         }
         if tools.iter().any(|tool| tool.name == name) {
@@ -186,7 +191,8 @@ fn tools(body: &Value) -> Result<Vec<Tool>, Refused> {
     }
     if items(config, "tools").is_empty() {
         return Err(Refused::bad(
-            "Value at 'toolConfig.tools' failed to satisfy constraint: Member must have length greater than or equal to 1",
+            "Value at 'toolConfig.tools' failed to satisfy constraint: Member must have length greater than or \
+                equal to 1",
         ));
     }
     Ok(tools)
@@ -238,23 +244,27 @@ fn check_messages(messages: &[Value], has_tools: bool) -> Result<(), Refused> {
         let expected = if index.is_multiple_of(2) { "user" } else { "assistant" };
         if !["user", "assistant"].contains(&role) {
             return Err(Refused::bad(format!(
-                "Value '{role}' at 'messages.role' failed to satisfy constraint: Member must satisfy enum value set: [user, assistant]"
+                "Value '{role}' at 'messages.role' failed to satisfy constraint: Member must satisfy enum value \
+                    set: [user, assistant]"
             )));
         }
         if role != expected && index == 0 {
             return Err(Refused::bad(
-                "A conversation must start with a user message. Try again with a conversation that starts with a user message.",
+                "A conversation must start with a user message. Try again with a conversation that starts with \
+                    a user message.",
             ));
         }
         if role != expected {
             return Err(Refused::bad(
-                "A conversation must alternate between user and assistant roles. Make sure the conversation alternates between user and assistant roles and try again.",
+                "A conversation must alternate between user and assistant roles. Make sure the conversation \
+                    alternates between user and assistant roles and try again.",
             ));
         }
         let blocks = items(message, "content");
         if blocks.is_empty() {
             return Err(Refused::bad(format!(
-                "The content field in the Message object at messages.{index} is empty. Add a ContentBlock object to the content field and try again."
+                "The content field in the Message object at messages.{index} is empty. Add a ContentBlock \
+                    object to the content field and try again."
             )));
         }
         let answered = check_blocks(blocks, role, index)?;
@@ -274,7 +284,8 @@ fn check_messages(messages: &[Value], has_tools: bool) -> Result<(), Refused> {
         }
         if let Some(id) = answered.iter().find(|id| !open.contains(id)) {
             return Err(Refused::bad(format!(
-                "The number of toolResult blocks at messages.{index}.content exceeds the number of toolUse blocks of previous turn. ({id})"
+                "The number of toolResult blocks at messages.{index}.content exceeds the number of toolUse \
+                    blocks of previous turn. ({id})"
             )));
         }
         open = uses;
@@ -296,7 +307,8 @@ fn check_blocks<'v>(blocks: &'v [Value], role: &str, index: usize) -> Result<Vec
         match kind {
             "text" if value.as_str().is_none_or(|text| text.trim().is_empty()) => {
                 return Err(Refused::bad(format!(
-                    "The text field in the ContentBlock object at {at} is blank. Add text to the text field, and try again."
+                    "The text field in the ContentBlock object at {at} is blank. Add text to the text field, \
+                        and try again."
                 )));
             }
             "toolUse" if is_assistant => check_use(value, &at)?,
@@ -328,17 +340,20 @@ fn check_use(value: &Value, at: &str) -> Result<(), Refused> {
     check_known(Some(value), &["toolUseId", "name", "input", "type"], "toolUse")?;
     if !is_name(text(value, "toolUseId"), 64, b"_.:-") {
         return Err(Refused::bad(format!(
-            "Value at '{at}.toolUse.toolUseId' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.:-]+ and have length at most 64"
+            "Value at '{at}.toolUse.toolUseId' failed to satisfy constraint: Member must satisfy regular \
+                expression pattern: [a-zA-Z0-9_.:-]+ and have length at most 64"
         )));
     }
     if !is_name(text(value, "name"), 64, b"_-") {
         return Err(Refused::bad(format!(
-            "Value at '{at}.toolUse.name' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_-]+"
+            "Value at '{at}.toolUse.name' failed to satisfy constraint: Member must satisfy regular expression \
+                pattern: [a-zA-Z0-9_-]+"
         )));
     }
     if !value.get("input").is_some_and(Value::is_object) {
         return Err(Refused::bad(format!(
-            "The format of the value at {at}.toolUse.input is invalid. Provide a json object for the field and try again."
+            "The format of the value at {at}.toolUse.input is invalid. Provide a json object for the field and \
+                try again."
         )));
     }
     Ok(())
@@ -349,7 +364,8 @@ fn check_result(value: &Value, at: &str) -> Result<(), Refused> {
     if some(value, "status").is_some_and(|status| !["success", "error"].contains(&status.as_str().unwrap_or_default()))
     {
         return Err(Refused::bad(format!(
-            "Value at '{at}.toolResult.status' failed to satisfy constraint: Member must satisfy enum value set: [success, error]"
+            "Value at '{at}.toolResult.status' failed to satisfy constraint: Member must satisfy enum value \
+                set: [success, error]"
         )));
     }
     if !value.get("content").is_some_and(Value::is_array) {
@@ -363,7 +379,8 @@ fn check_result(value: &Value, at: &str) -> Result<(), Refused> {
             }
             "json" if !held.is_object() => {
                 return Err(Refused::bad(format!(
-                    "The format of the value at {at}.toolResult.content.json is invalid. Provide a json object for the field and try again."
+                    "The format of the value at {at}.toolResult.content.json is invalid. Provide a json object \
+                        for the field and try again."
                 )));
             }
             "image" => check_media(held, &["png", "jpeg", "gif", "webp"], at)?,
@@ -408,7 +425,9 @@ fn check_documents(messages: &[Value]) -> Result<(), Refused> {
             let name = text(document, "name");
             if !is_name(name, 200, b" -()[]") || name.contains("  ") {
                 return Err(Refused::bad(
-                    "The document file name can only contain alphanumeric characters, whitespace characters, hyphens, parentheses, and square brackets. The name can't contain more than one consecutive whitespace character.",
+                    "The document file name can only contain alphanumeric characters, whitespace characters, \
+                        hyphens, parentheses, and square brackets. The name can't contain more than one \
+                        consecutive whitespace character.",
                 ));
             }
             if names.contains(&name) {

@@ -341,7 +341,8 @@ fn tools(body: &Value) -> Result<Vec<Tool>, Refused> {
             check_message(Some(declared), &names::DECLARATION)?;
             let name = text(declared, "name");
             if !is_function_name(name) {
-                let rule = "Must start with a letter or an underscore, then letters, digits, underscores, dots, colons or dashes, at most 128";
+                let rule = "Must start with a letter or an underscore, then letters, digits, underscores, \
+                            dots, colons or dashes, at most 128";
                 return Err(Refused::bad(format!("Invalid function name {name:?}. {rule}.")));
             }
             if tools.iter().any(|tool| tool.name == name) {
