@@ -23,8 +23,7 @@ TAGS = ("type", "role", "object")
 
 UNIONS = (typing.Union, types.UnionType)
 LITERALS = (typing.Literal, typing_extensions.Literal)
-REQUIRED = (typing.Required, typing_extensions.Required)
-NOT_REQUIRED = (typing.NotRequired, typing_extensions.NotRequired)
+REQUIRED, NOT_REQUIRED = typing_extensions.Required, typing_extensions.NotRequired
 
 
 def complaints(value, annotation, path="$", allowed=()):
@@ -67,9 +66,9 @@ def members(record):
 
 def typed_member(record, hint):
     origin = typing_extensions.get_origin(hint)
-    if origin in REQUIRED:
+    if origin is REQUIRED:
         return Member(typing_extensions.get_args(hint)[0], True)
-    if origin in NOT_REQUIRED:
+    if origin is NOT_REQUIRED:
         return Member(typing_extensions.get_args(hint)[0], False)
     return Member(hint, getattr(record, "__total__", True))
 
@@ -126,7 +125,7 @@ class Checker:
         if isinstance(annotation, (typing.NewType, typing_extensions.TypeAliasType)):
             return self.check(value, getattr(annotation, "__supertype__", None) or annotation.__value__, path, module)
         origin, args = typing_extensions.get_origin(annotation), typing_extensions.get_args(annotation)
-        if origin is typing.Annotated or origin in REQUIRED or origin in NOT_REQUIRED:
+        if origin in (typing.Annotated, REQUIRED, NOT_REQUIRED):
             return self.check(value, args[0], path, module)
         if origin in UNIONS:
             return self.union(value, args, path, module)
