@@ -26,9 +26,10 @@ LITERALS = (typing.Literal, typing_extensions.Literal)
 REQUIRED, NOT_REQUIRED = typing_extensions.Required, typing_extensions.NotRequired
 
 
-def complaints(value, annotation, path="$", allowed=()):
-    """What is wrong with `value`, one line each; `allowed` are members that may stand anywhere though nobody knows them."""
-    return Checker(frozenset(allowed)).check(value, annotation, path)
+def complaints(value, annotation, path="$", allowed=None):
+    """What is wrong with `value`, one line each. `allowed` names members that may stand though the SDK does not know them,
+    by the class they stand in; under "*", those that may stand in any."""
+    return Checker(allowed or {}).check(value, annotation, path)
 
 
 def shown(value):
@@ -53,7 +54,8 @@ def members(record):
     """The members of a TypedDict or a pydantic model, by their names on the wire."""
     if typing_extensions.is_typeddict(record):
         hints = typing_extensions.get_type_hints(record, include_extras=True)
-        return {name: typed_member(record, hint) for name, hint in hints.items()}
+        demanded = demanded_by_default(record)
+        return {name: typed_member(hint, name in demanded) for name, hint in hints.items()}
     try:
         record.model_rebuild()
     except pydantic.errors.PydanticUndefinedAnnotation:
@@ -64,13 +66,21 @@ def members(record):
     return found
 
 
-def typed_member(record, hint):
+def demanded_by_default(record):
+    """The members of a TypedDict that stand in a class of it that is total; the classes it is made of may differ."""
+    bases = [base for base in getattr(record, "__orig_bases__", ()) if typing_extensions.is_typeddict(base)]
+    inherited = {name for base in bases for name in base.__annotations__}
+    own = set(record.__annotations__) - inherited if getattr(record, "__total__", True) else set()
+    return own.union(*map(demanded_by_default, bases))
+
+
+def typed_member(hint, demanded):
     origin = typing_extensions.get_origin(hint)
     if origin is REQUIRED:
         return Member(typing_extensions.get_args(hint)[0], True)
     if origin is NOT_REQUIRED:
         return Member(typing_extensions.get_args(hint)[0], False)
-    return Member(hint, getattr(record, "__total__", True))
+    return Member(hint, demanded)
 
 
 def resolved(annotation, record):
@@ -179,7 +189,7 @@ class Checker:
             return [f"{path}: must be an object ({record.__name__}), is {shown(value)}"]
         known, found = members(record), []
         for name in value:
-            if name not in known and name not in self.allowed:
+            if name not in known and name not in self.allowed.get("*", ()) and name not in self.allowed.get(record.__name__, ()):
                 found.append(f"{path}: {record.__name__} has no member {name!r}")
         for name, member in known.items():
             if name in value:

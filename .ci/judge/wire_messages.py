@@ -35,7 +35,7 @@ def request(line):
         if name in body:
             found += complaints(body.pop(name), kind, f"$.{name}")
     if line.get("beta"):
-        return found + complaints(body, BetaParams, allowed=("stream",)) + turns(body)
+        return found + complaints(body, BetaParams, allowed={"MessageCreateParamsNonStreaming": ("stream",)}) + turns(body)
     form = MessageCreateParamsStreaming if body.get("stream") else MessageCreateParamsNonStreaming
     return found + complaints(body, form) + turns(body)
 
@@ -145,7 +145,7 @@ def replay(raw, failed):
             final = events.get_final_message()
         if failed:
             found.append("the SDK does not notice the error event")
-        found += complaints(final.model_dump(mode="json", by_alias=True, exclude_unset=True), Message, "put together", ("parsed_output",))
+        found += complaints(final.model_dump(mode="json", by_alias=True, exclude_unset=True), Message, "put together", {"*": ("parsed_output",)})
     except anthropic.APIStatusError as error:
         if not failed:
             found.append(f"the SDK stops with {first_line(error)}")

@@ -2,13 +2,17 @@
 
 import openai
 from openai.lib.streaming.responses._responses import ResponseStreamState
-from openai.types.responses import Response, ResponseStreamEvent
+from openai.types.responses import Response, ResponseInputAudioParam, ResponseStreamEvent
 from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming, ResponseCreateParamsStreaming
 
 import canned
 import wire_chat
 from annotation import complaints, shown
 from wire_chat import first_line
+
+# What the API sends and the SDK's types do not know.
+ADDED = {"Response": ("store",), "ResponseTextDeltaEvent": ("obfuscation",), "ResponseCustomToolCall": ("status",)}
+ADDED |= {name: ("obfuscation",) for name in ("ResponseFunctionCallArgumentsDeltaEvent", "ResponseReasoningSummaryTextDeltaEvent", "ResponseRefusalDeltaEvent")}
 
 TERMINAL = ("response.completed", "response.incomplete", "response.failed")
 
@@ -18,14 +22,24 @@ def request(line):
     form = ResponseCreateParamsStreaming if body.get("stream") else ResponseCreateParamsNonStreaming
     if not isinstance(body.get("input"), list):
         return complaints(body, form)
+    sounds = [part for item in body["input"] for part in parts_of(item) if part.get("type") == "input_audio"]
+    found = [line for part in sounds for line in complaints(part, ResponseInputAudioParam, "$.input: a part")]
     body = {**body, "input": [as_output(item) for item in body["input"]]}
-    return complaints(body, form) + pairs(body["input"])
+    return found + complaints(body, form) + pairs(body["input"])
+
+
+def parts_of(item):
+    content = item.get("content") if isinstance(item, dict) else None
+    return [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
 
 
 def as_output(item):
     """A past answer, with what the types demand of one and the API does not: leaving a foreign id out is right."""
-    if not isinstance(item, dict) or item.get("role") != "assistant" or not isinstance(item.get("content"), list):
+    if not isinstance(item, dict) or not isinstance(item.get("content"), list):
         return item
+    if item.get("role") != "assistant":
+        # The SDK has a type for sound and left it out of the list of parts.
+        return {**item, "content": [part for part in item["content"] if not isinstance(part, dict) or part.get("type") != "input_audio"]}
     content = [{"annotations": [], **one} if isinstance(one, dict) and one.get("type") == "output_text" else one for one in item["content"]]
     return {"id": "msg_0", "status": "completed", "type": "message", **item, "content": content}
 
@@ -48,7 +62,7 @@ def pairs(items):
 
 def answer(line):
     body = line["body"]
-    found = complaints(body, Response)
+    found = complaints(body, Response, allowed=ADDED)
     try:
         Response.model_validate(body)
         wire_chat.sdk(canned.Reply(body)).responses.create(model="m", input="")
@@ -66,7 +80,7 @@ def stream(line):
             found.append(f"event {place}: is named {event.name!r} and has type {value.get('type')!r}")
         if value.get("sequence_number") != place:
             found.append(f"event {place}: sequence_number is {value.get('sequence_number')!r}")
-        found += complaints(value, ResponseStreamEvent, f"event {place} {value.get('type')}")
+        found += complaints(value, ResponseStreamEvent, f"event {place} {value.get('type')}", ADDED)
     if not values:
         return found + ["the stream is empty"]
     kinds = [value.get("type") for value in values]
@@ -76,12 +90,13 @@ def stream(line):
     if any(kind in TERMINAL for kind in kinds[:-1]):
         found.append("something follows the terminal event")
     if not failed:
-        found += story(values)
+        found += story(values, bool(line.get("fixture")))
     return found + replay(line["raw"], failed)
 
 
-def story(values):
-    """Items open and close in order, deltas add up to what `done` says, and the last response holds all of it."""
+def story(values, lenient):
+    """Items open and close in order, deltas add up to what `done` says, and the last response holds all of it (which other
+    vendors, whom fixtures quote, do not all keep to)."""
     found, items, finished, text = [], {}, {}, {}
     for place, value in enumerate(values):
         kind, index = value.get("type", ""), value.get("output_index")
@@ -111,7 +126,7 @@ def story(values):
     if last.get("status") != "failed":
         if set(items) != set(finished):
             found.append(f"items {sorted(set(items) - set(finished))} are never done")
-        if last.get("output") != [finished[index] for index in sorted(finished)]:
+        if not lenient and last.get("output") != [finished[index] for index in sorted(finished)]:
             found.append("the last response does not hold the items as they were done")
     return found
 
