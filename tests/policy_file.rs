@@ -7,7 +7,7 @@ use weir::chat::capability::Capability;
 use weir::chat::family::ApiFamily;
 use weir::chat::money::{Money, TokenPrice};
 use weir::config::parse::{parse, parse_json};
-use weir::config::policy::{FallbackOn, KeySource, Label, Policy, Prefer};
+use weir::config::policy::{FallbackOn, KeySource, Label, OnLoss, Policy, Prefer};
 
 const COMPLETE: &str = include_str!("fixtures/policy/complete.json");
 /// Wrong in shape, field by field.
@@ -29,7 +29,6 @@ fn the_complete_policy_has_no_problem_and_names_all_that_is_not_built() {
     let found: Vec<String> =
         complete().unsupported.iter().map(|part| format!("{}: {}", part.path, part.what)).collect();
     let expected = [
-        "providers.claude.api: `api: anthropic`",
         "tasks: `tasks`",
         "routes[0].fallback.on[4]: `fallback.on: context_overflow`",
         "routes[0].affinity: `affinity: session`",
@@ -53,7 +52,7 @@ fn the_complete_policy_has_no_problem_and_names_all_that_is_not_built() {
 fn the_complete_policy_is_read_field_by_field() {
     let policy = complete();
     let names: Vec<&str> = policy.providers.iter().map(|provider| provider.name.as_str()).collect();
-    assert_eq!(names, ["claude", "openai", "vllm-eu"]);
+    assert_eq!(names, ["claude", "openai", "vllm-eu", "x-azure", "x-bedrock"]);
     let openai = &policy.providers[1];
     assert_eq!(openai.api, ApiFamily::OpenAi);
     assert_eq!(openai.endpoint.authority(), "api.openai.com");
@@ -74,8 +73,15 @@ fn the_complete_policy_is_read_field_by_field() {
     assert_eq!((policy.models[0].targets[0].provider.as_str(), policy.models[0].targets[0].weight), ("openai", 1));
     assert_eq!(policy.models[0].targets[0].model, "gpt-5-mini");
 
+    let (azure, bedrock) = (&policy.providers[3], &policy.providers[4]);
+    assert_eq!((azure.api, azure.api_version.as_deref()), (ApiFamily::AzureOpenAi, Some("2024-10-21")));
+    assert_eq!((bedrock.api, bedrock.aws.as_ref().unwrap().region.as_str()), (ApiFamily::Bedrock, "eu-central-1"));
+    let sources: Vec<String> = bedrock.sources().into_iter().map(|(path, _)| path).collect();
+    assert_eq!(sources, ["aws.access_key_id", "aws.secret_access_key", "aws.session_token"]);
+
     let route = &policy.routes[0];
-    assert_eq!(route.prefer, Prefer::Cheapest);
+    assert_eq!((route.prefer, route.on_loss), (Prefer::Cheapest, OnLoss::Reject));
+    assert_eq!(policy.routes[1].on_loss, OnLoss::Avoid);
     assert_eq!(route.require.max_cost, Some(Money::from_micros(500_000)));
     let fallback = route.fallback.as_ref().unwrap();
     let usual = [FallbackOn::Status(429), FallbackOn::ServerError, FallbackOn::Timeout, FallbackOn::Connect];
@@ -133,4 +139,95 @@ keys:
     assert_eq!(policy.keys[0].expires_at, Some(1_814_313_600));
     assert_eq!(policy.providers[0].keys.len(), 2);
     assert!(!format!("{policy:?}").contains("sk-literal"));
+}
+
+/// The problems of a policy whose one provider is this.
+fn told_of_provider(fields: &str) -> Vec<String> {
+    let policy = format!(r#"{{"version": 1, "anonymous": "allow", "providers": {{"p": {{{fields}}}}}}}"#);
+    parse_json(policy.as_bytes()).err().unwrap_or_default().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn every_family_is_taken_with_what_it_alone_needs() {
+    for family in ApiFamily::ALL.map(ApiFamily::name) {
+        let key = r#""endpoint": "https://h", "key": "${K}""#;
+        assert_eq!(told_of_provider(&format!(r#""api": "{family}", {key}"#)), [""; 0], "{family}");
+    }
+    let bedrock = |host: &str, aws: &str| {
+        told_of_provider(&format!(r#""api": "bedrock", "endpoint": "https://{host}", "aws": {{{aws}}}"#))
+    };
+    let pair = r#""access_key_id": "${I}", "secret_access_key": "${S}""#;
+    for host in [
+        "bedrock-runtime.us-east-1.amazonaws.com",
+        "bedrock-runtime-fips.us-gov-west-1.amazonaws.com",
+        "bedrock-runtime.cn-north-1.amazonaws.com.cn",
+        "vpce-1a.bedrock-runtime.eu-west-1.vpce.amazonaws.com",
+    ] {
+        assert_eq!(bedrock(host, pair), [""; 0], "{host}");
+    }
+    assert_eq!(bedrock("proxy.internal", &format!(r#"{pair}, "region": "us-east-1""#)), [""; 0]);
+}
+
+#[test]
+fn what_only_one_family_has_is_refused_elsewhere_with_the_way_out() {
+    let https = r#""endpoint": "https://h""#;
+    let pair = r#""access_key_id": "${I}", "secret_access_key": "${S}""#;
+    let cases = [
+        (
+            format!(r#""api": "openai", {https}, "api_version": "2024-10-21""#),
+            "providers.p.api_version: only `api: azure_openai` has dated paths, found `api: openai`; leave `api_version` out",
+        ),
+        (
+            format!(r#""api": "azure_openai", {https}, "api_version": "v1""#),
+            "providers.p.api_version: must be a date, as 2024-10-21 or 2025-04-01-preview; leave it out for the paths \
+             under /openai/v1, found \"v1\"",
+        ),
+        (
+            format!(r#""api": "anthropic", {https}, "aws": {{{pair}}}"#),
+            "providers.p.aws: only `api: bedrock` signs its requests, found `api: anthropic`; put the credential under `key`",
+        ),
+        (
+            format!(r#""api": "bedrock", {https}"#),
+            "providers.p: Bedrock answers nobody without a credential; write `aws: {access_key_id, secret_access_key}` \
+             to sign requests, or `key` for a Bedrock API key",
+        ),
+        (
+            format!(r#""api": "bedrock", {https}, "key": "${{K}}", "aws": {{{pair}, "region": "us-east-1"}}"#),
+            "providers.p: `key` and `aws` are both written, and a request carries one credential; leave out `key` to \
+             sign with `aws`, or `aws` to send the Bedrock API key",
+        ),
+        (
+            format!(r#""api": "bedrock", {https}, "aws": {{{pair}}}"#),
+            "providers.p.aws.region: missing, and the endpoint's host names none, as \
+             bedrock-runtime.us-east-1.amazonaws.com does, found \"h\"; write the region to sign for",
+        ),
+        (
+            format!(r#""api": "bedrock", {https}, "aws": {{{pair}, "region": "US East"}}"#),
+            "providers.p.aws.region: must be an AWS region, as us-east-1, found \"US East\"",
+        ),
+        (
+            format!(r#""api": "bedrock", {https}, "aws": {{"access_key_id": "${{I}}", "region": "us-east-1"}}"#),
+            "providers.p.aws.secret_access_key: missing; write it as `${AWS_SECRET_ACCESS_KEY}`",
+        ),
+        (
+            format!(r#""api": "openai", {https}, "headers": {{"Anthropic-Version": "2023-06-01"}}"#),
+            "providers.p.headers.Anthropic-Version: `anthropic-version` is set by Weir or the proxy; leave it out; a \
+             credential belongs under the provider's `key`",
+        ),
+        (
+            format!(r#""api": "openai", {https}, "headers": {{"api-key": "k"}}"#),
+            "providers.p.headers.api-key: `api-key` is set by Weir or the proxy; leave it out; a credential belongs \
+             under the provider's `key`",
+        ),
+    ];
+    for (fields, problem) in cases {
+        assert_eq!(told_of_provider(&fields), [problem], "{fields}");
+    }
+}
+
+#[test]
+fn the_word_for_a_loss_is_one_of_three() {
+    let policy = r#"{"version": 1, "anonymous": "allow", "providers": {"p": {"api": "openai", "endpoint": "http://h"}},
+        "routes": [{"on_loss": "ignore"}]}"#;
+    assert_told(policy, "routes[0].on_loss: must be one of allow, avoid, reject, found \"ignore\"");
 }

@@ -88,7 +88,7 @@ fn strange_values_anywhere_never_panic() {
 
 #[test]
 fn bytes_of_any_kind_never_panic() {
-    let bytes = COMPLETE.as_bytes();
+    let bytes = COMPLETE.trim_end().as_bytes();
     for end in (0..bytes.len()).step_by(7) {
         assert!(parse_json(&bytes[..end]).is_err());
     }

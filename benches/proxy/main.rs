@@ -27,7 +27,7 @@ CPU microseconds per request of Envoy, in variants that run in turn.
 
   --quick             one short round: shows that it works, not how fast it is
   --rounds N          rounds (default 5)
-  --variants A,B      of bare, noop, weir, weir-loop (default: all)
+  --variants A,B      of bare, noop, weir, weir-loop, weir-cross (default: all)
   --workloads A,B     of 2 KB, 100 KB, stream (default: all)
   --streams N         concurrent streams (default 150)";
 
@@ -211,10 +211,15 @@ fn row(samples: &[Sample], workload: Workload, variant: Variant) -> String {
     ratios.sort_by(f64::total_cmp);
     let pieces = of(variant).map(|sample| sample.pieces).sum::<f64>() / micros.len().max(1) as f64;
     let ratio = median(&ratios);
-    let reach = match variant {
-        Variant::Weir if ratio <= workload.target() => format!("≤ {:.1}: reached", workload.target()),
-        Variant::Weir if ratio.is_finite() => format!("≤ {:.1}: MISSED", workload.target()),
-        Variant::Bare | Variant::Noop | Variant::Weir | Variant::WeirLoop => String::new(),
+    let target = match variant {
+        Variant::Weir => Some(workload.target()),
+        Variant::WeirCross => Some(workload.cross_target()),
+        Variant::Bare | Variant::Noop | Variant::WeirLoop => None,
+    };
+    let reach = match target.filter(|_| ratio.is_finite()) {
+        Some(target) if ratio <= target => format!("≤ {target:.1}: reached"),
+        Some(target) => format!("≤ {target:.1}: MISSED"),
+        None => String::new(),
     };
     format!(
         "| {} | {} | {:.0} | {:.0} to {:.0} | {ratio:.2} | {reach} | {pieces:.0} |",

@@ -21,11 +21,13 @@ pub enum Variant {
     Weir,
     /// The same; the next target by the internal listener.
     WeirLoop,
+    /// Weir before providers of another API family: OpenAI's clients, Anthropic's format behind.
+    WeirCross,
 }
 
 impl Variant {
     /// Every variant, in the order of the table.
-    pub const ALL: [Self; 4] = [Self::Bare, Self::Noop, Self::Weir, Self::WeirLoop];
+    pub const ALL: [Self; 5] = [Self::Bare, Self::Noop, Self::Weir, Self::WeirLoop, Self::WeirCross];
 
     /// Its name in the table and on the command line.
     pub fn name(self) -> &'static str {
@@ -34,6 +36,7 @@ impl Variant {
             Self::Noop => "noop",
             Self::Weir => "weir",
             Self::WeirLoop => "weir-loop",
+            Self::WeirCross => "weir-cross",
         }
     }
 }
@@ -87,8 +90,9 @@ impl Envoy {
         match variant {
             Variant::Bare => fs::write(&file, plain(address, mock.port, ""))?,
             Variant::Noop => fs::write(&file, plain(address, mock.port, &noop_filter(&paths.noop)))?,
-            Variant::Weir => render(paths, mock, address, "refresh", &file)?,
-            Variant::WeirLoop => render(paths, mock, address, "loop", &file)?,
+            Variant::Weir => render(paths, &workload::policy(mock.port), address, "refresh", &file)?,
+            Variant::WeirLoop => render(paths, &workload::policy(mock.port), address, "loop", &file)?,
+            Variant::WeirCross => render(paths, &workload::cross_policy(mock.port), address, "refresh", &file)?,
         }
         let log = fs::File::create(paths.folder.join(format!("{}.log", variant.name())))?;
         let process = pinned(&paths.envoy, ENVOY_CORE)
@@ -186,9 +190,9 @@ fn noop_filter(module: &Path) -> String {
     )
 }
 
-fn render(paths: &Paths, mock: &Mock, address: SocketAddr, failover: &str, file: &Path) -> Result<()> {
-    let policy = paths.folder.join("policy.json");
-    fs::write(&policy, workload::policy(mock.port))?;
+fn render(paths: &Paths, written: &str, address: SocketAddr, failover: &str, file: &Path) -> Result<()> {
+    let policy = file.with_extension("policy.json");
+    fs::write(&policy, written)?;
     let output = Command::new(&paths.program)
         .args(["render", "envoy"])
         .arg(&policy)

@@ -35,6 +35,15 @@ impl Workload {
         }
     }
 
+    /// How many times bare Envoy's CPU time Weir may take when it translates.
+    pub fn cross_target(self) -> f64 {
+        match self {
+            Self::Small => 2.5,
+            Self::Large => 6.0,
+            Self::Stream => 2.0,
+        }
+    }
+
     /// How many times bare Envoy's CPU time Weir may take.
     pub fn target(self) -> f64 {
         match self {
@@ -121,19 +130,31 @@ fn prose(seed: u64, length: usize) -> String {
     }
 }
 
-/// A full policy: a key, 50 models, 20 routes, teams, fallback, decision headers and audit lines.
+/// The same policy before providers that speak Anthropic's format.
+pub fn cross_policy(upstream: u16) -> String {
+    full_policy("claude-sonnet-4-5", |name| {
+        json!({"api": "anthropic", "endpoint": format!("http://127.0.0.1:{upstream}"), "key": format!("sk-{name}"),
+            "catalogue": "anthropic", "region": "us"})
+    })
+}
+
+/// A full policy before providers that speak OpenAI's format.
 pub fn policy(upstream: u16) -> String {
+    full_policy("gpt-4o-mini", |name| {
+        json!({"api": "openai", "endpoint": format!("http://127.0.0.1:{upstream}/v1"), "key": format!("sk-{name}"),
+            "catalogue": "openai", "region": "us"})
+    })
+}
+
+/// A key, 50 models, 20 routes, teams, fallback, decision headers and audit lines.
+fn full_policy(model: &str, provider: impl Fn(&str) -> Value) -> String {
     let hash = Sha256::digest(KEY.as_bytes()).iter().fold(String::new(), |mut hash, byte| {
         let _ = write!(hash, "{byte:02x}");
         hash
     });
-    let provider = |name: &str| {
-        json!({"api": "openai", "endpoint": format!("http://127.0.0.1:{upstream}/v1"), "key": format!("sk-{name}"),
-            "catalogue": "openai", "region": "us"})
-    };
     let models: serde_json::Map<String, Value> = (0..50)
         .map(|index| {
-            let target = |provider: &str| json!({"provider": provider, "model": "gpt-4o-mini"});
+            let target = |provider: &str| json!({"provider": provider, "model": model});
             (format!("model-{index:02}"), json!({"targets": [target("first"), target("second")], "quality": 0.7}))
         })
         .collect();

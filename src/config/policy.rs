@@ -81,6 +81,37 @@ pub struct Provider {
     pub labels: Vec<String>,
     /// `headers`, sorted by name in lower case.
     pub headers: Vec<Header>,
+    /// `api_version`, only with `api: azure_openai`: the dated path style; the versionless one when absent.
+    pub api_version: Option<String>,
+    /// `aws`, only with `api: bedrock`: requests are signed instead of carrying a key.
+    pub aws: Option<Aws>,
+}
+
+impl Provider {
+    /// Every key, credential and header value of the provider, with its path below the provider's own.
+    pub fn sources(&self) -> Vec<(String, &KeySource)> {
+        let mut sources: Vec<(String, &KeySource)> = self.keys.iter().map(|key| ("key".to_owned(), key)).collect();
+        if let Some(aws) = &self.aws {
+            sources.push(("aws.access_key_id".to_owned(), &aws.access_key_id));
+            sources.push(("aws.secret_access_key".to_owned(), &aws.secret_access_key));
+            sources.extend(aws.session_token.as_ref().map(|token| ("aws.session_token".to_owned(), token)));
+        }
+        sources.extend(self.headers.iter().map(|header| (format!("headers.{}", header.name), &header.value)));
+        sources
+    }
+}
+
+/// `providers.*.aws`: what requests to Bedrock are signed with (AWS Signature Version 4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aws {
+    /// `access_key_id`.
+    pub access_key_id: KeySource,
+    /// `secret_access_key`.
+    pub secret_access_key: KeySource,
+    /// `session_token`, for temporary credentials.
+    pub session_token: Option<KeySource>,
+    /// `region`; the one in the endpoint's host when absent.
+    pub region: String,
 }
 
 /// A header a policy sets on requests to a provider.
@@ -183,6 +214,8 @@ pub struct Route {
     pub prefer: Prefer,
     /// `fallback`.
     pub fallback: Option<Fallback>,
+    /// `on_loss`.
+    pub on_loss: OnLoss,
 }
 
 /// `routes[].match`: every condition that is written must hold. Texts may hold `*` wildcards.
@@ -238,6 +271,18 @@ pub enum Prefer {
     Cheapest,
     /// By a draw over the weights.
     Weighted,
+}
+
+/// `routes[].on_loss`: what a target is worth whose API cannot say everything the request says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnLoss {
+    /// As much as any other.
+    Allow,
+    /// Less than every target that loses nothing.
+    #[default]
+    Avoid,
+    /// Nothing: it is not eligible.
+    Reject,
 }
 
 /// `routes[].fallback`.

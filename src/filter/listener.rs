@@ -11,6 +11,7 @@ use crate::filter::envoy::{self, Place};
 use crate::filter::host::Proxy;
 use crate::filter::perform::{Message, Performed, perform, send};
 use crate::filter::registry::{self, Shared};
+use crate::gateway::answer::Reading;
 use crate::gateway::compile::Gateway;
 use crate::gateway::exchange::{Exchange, Opening, unavailable};
 use crate::gateway::settle::EndedBy;
@@ -51,10 +52,12 @@ impl Listener {
         Some(perform(steps, message, self.place, &self.id))
     }
 
-    /// An answer goes on whatever becomes of it here.
+    /// An answer goes on whatever becomes of it here, unless it is held for the rest of it.
     fn answer(&self, ask: impl FnOnce(&mut Exchange) -> Steps) -> Action {
-        self.ask(Message::Response, ask);
-        Action::Continue
+        match self.ask(Message::Response, ask) {
+            Some(Performed::Held) => Action::Pause,
+            Some(Performed::GoesOn | Performed::Failed) | None => Action::Continue,
+        }
     }
 
     /// A request goes on when all that was decided is done.
@@ -179,7 +182,13 @@ impl HttpContext for Listener {
 
     fn on_http_response_body(&mut self, size: usize, end: bool) -> Action {
         self.answer(|exchange| {
-            let chunk = if size == 0 || !exchange.reads_answer() {
+            let wanted = match exchange.reading() {
+                Reading::Nothing => false,
+                Reading::Pieces => true,
+                // Held pieces are handed over together.
+                Reading::Whole => end,
+            };
+            let chunk = if size == 0 || !wanted {
                 Vec::new()
             } else {
                 abi::buffer(Buffer::ResponseBody, size).unwrap_or_default()
@@ -189,7 +198,13 @@ impl HttpContext for Listener {
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
-        self.answer(|exchange| exchange.response_end(&Proxy))
+        self.answer(|exchange| {
+            if exchange.reading() == Reading::Whole {
+                let body = abi::whole_buffer(Buffer::ResponseBody).unwrap_or_default();
+                return exchange.response_body(&body, true, &Proxy);
+            }
+            exchange.response_end(&Proxy)
+        })
     }
 
     fn on_log(&mut self) {

@@ -25,6 +25,8 @@ pub struct Upstream {
     /// Which attempt of the exchange this is, the first being 1.
     number: usize,
     request: Request,
+    /// Whether the answer is held until its first event has come.
+    holds: bool,
 }
 
 /// How far the attempt's request is.
@@ -42,7 +44,7 @@ enum Request {
 
 impl Upstream {
     pub fn new(provider: Option<Rc<str>>) -> Self {
-        Self { provider, exchange: None, token: String::new(), number: 0, request: Request::Unseen }
+        Self { provider, exchange: None, token: String::new(), number: 0, request: Request::Unseen, holds: false }
     }
 
     fn failover(&self) -> Failover {
@@ -97,18 +99,25 @@ impl Upstream {
         let exchange = self.exchange.as_ref().and_then(|exchange| exchange.try_borrow_mut().ok());
         // Once another attempt has begun, the target is no longer this one's.
         let exchange = exchange.filter(|exchange| exchange.attempt_number() == self.number);
-        let steps = exchange.and_then(|mut exchange| exchange.attempt_body(&body).ok());
+        let steps = exchange.and_then(|mut exchange| exchange.attempt_body(&body, &Proxy).ok());
         let Some(steps) = steps else { return self.refuse() };
         let performed = perform(steps, Message::Request, self.place(), "");
         self.settle(performed)
     }
 
-    /// Tells the exchange how the attempt ended.
-    fn tell(&self, ending: impl FnOnce(&mut Exchange) -> Steps) {
+    /// Tells the exchange how the attempt goes; says whether its answer is held.
+    fn tell(&self, news: impl FnOnce(&mut Exchange) -> Steps) -> Performed {
         let exchange = self.exchange.as_ref().and_then(|exchange| exchange.try_borrow_mut().ok());
-        if let Some(steps) = exchange.map(|mut exchange| ending(&mut exchange)) {
-            perform(steps, Message::Response, self.place(), "");
+        match exchange.map(|mut exchange| news(&mut exchange)) {
+            Some(steps) => perform(steps, Message::Response, self.place(), ""),
+            None => Performed::GoesOn,
         }
+    }
+
+    /// Holds an answer as it was told, but never one that is complete: nothing would let it go.
+    fn hold(&mut self, told: Performed, end: bool) -> Action {
+        self.holds = told == Performed::Held && !end;
+        if self.holds { Action::Pause } else { Action::Continue }
     }
 
     /// A further part of the request; `complete` says that it is the last.
@@ -161,7 +170,7 @@ impl HttpContext for Upstream {
         self.more(true)
     }
 
-    fn on_http_response_headers(&mut self, _count: usize, _end: bool) -> Action {
+    fn on_http_response_headers(&mut self, _count: usize, end: bool) -> Action {
         if self.exchange.is_none() {
             return Action::Continue;
         }
@@ -173,13 +182,35 @@ impl HttpContext for Upstream {
         }
         let status = abi::header(Map::ResponseHeaders, ":status").unwrap_or_default();
         let status = std::str::from_utf8(&status).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
-        // The other headers matter to a key that met a limit, and only then are they worth a crossing.
-        let headers = if status == 429 { abi::header_pairs(Map::ResponseHeaders).ok() } else { None };
+        // The other headers matter to a key that met a limit, and to a stream that may begin with an error; only then are
+        // they worth a crossing.
+        let streams = |exchange: &Shared| exchange.try_borrow().is_ok_and(|exchange| exchange.attempt_streams());
+        let matter = status == 429 || self.exchange.as_ref().is_some_and(streams);
+        let headers = if matter { abi::header_pairs(Map::ResponseHeaders).ok() } else { None };
         let headers = headers.and_then(Headers::from_serialized).unwrap_or_default();
         // In a cluster every answer is the provider's; the internal listener makes some up itself.
         let made_up = self.failover() == Failover::Loop && status >= 400 && envoy::answer_is_the_proxys_own();
         let number = self.number;
-        self.tell(|exchange| exchange.attempt_answered(number, status, &headers, !made_up, &Proxy));
+        let told = self.tell(|exchange| exchange.attempt_answered(number, status, &headers, !made_up, &Proxy));
+        self.hold(told, end)
+    }
+
+    fn on_http_response_body(&mut self, size: usize, end: bool) -> Action {
+        if !self.holds {
+            return Action::Continue;
+        }
+        let so_far = abi::buffer(Buffer::ResponseBody, size).unwrap_or_default();
+        let number = self.number;
+        let told = self.tell(|exchange| exchange.attempt_piece(number, &so_far, end, &Proxy));
+        self.hold(told, end)
+    }
+
+    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        if std::mem::take(&mut self.holds) {
+            let so_far = abi::whole_buffer(Buffer::ResponseBody).unwrap_or_default();
+            let number = self.number;
+            self.tell(|exchange| exchange.attempt_piece(number, &so_far, true, &Proxy));
+        }
         Action::Continue
     }
 }

@@ -16,7 +16,7 @@ use crate::policy::access::{Access, Key, Team};
 use crate::policy::catalog;
 use crate::policy::decide::default_fallback;
 use crate::policy::resolve::{resolve, serving, target, unknown_name};
-use crate::policy::rules::{Provider, Require, Route, Rules, Target};
+use crate::policy::rules::{Aws, Provider, Require, Route, Rules, Target};
 
 /// The gateway: compiled rules and the name of the policy they come from. Immutable.
 #[derive(Debug)]
@@ -145,9 +145,31 @@ fn providers(policy: &Policy, environment: Environment<'_>, problems: &mut Vec<P
             region: provider.region.clone(),
             labels: provider.labels.clone(),
             headers,
+            api_version: provider.api_version.clone(),
+            aws: aws(provider.aws.as_ref(), &path, environment, problems),
         }));
     }
     providers
+}
+
+/// What requests to AWS are signed with; nothing when any of it is missing, which is a problem of its own.
+fn aws(
+    written: Option<&written::Aws>,
+    path: &str,
+    environment: Environment<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<Aws> {
+    let written = written?;
+    let mut one = |source: &KeySource, name: &str| secret(source, &format!("{path}.aws.{name}"), environment, problems);
+    let access_key_id = one(&written.access_key_id, "access_key_id");
+    let secret_access_key = one(&written.secret_access_key, "secret_access_key");
+    let session_token = written.session_token.as_ref().map(|token| one(token, "session_token"));
+    Some(Aws {
+        access_key_id: access_key_id?,
+        secret_access_key: secret_access_key?,
+        session_token: session_token.flatten(),
+        region: written.region.clone(),
+    })
 }
 
 /// A key or header value; a variable that is not set, or holds what no header may, is a problem and not an empty key.
@@ -223,6 +245,7 @@ fn routes(policy: &Policy, rules: &Rules, problems: &mut Vec<Problem>) -> Vec<Ro
             },
             prefer: route.prefer,
             fallback: route.fallback.clone().map_or_else(|| Rc::clone(&rules.fallback), Rc::new),
+            on_loss: route.on_loss,
         });
     }
     routes

@@ -8,13 +8,13 @@ use crate::policy::access::Refusal;
 pub const CREDENTIAL_HEADERS: [&str; 5] =
     ["authorization", "x-api-key", "x-goog-api-key", "api-key", "proxy-authorization"];
 
-/// The client's credential, without its scheme.
+/// The client's credential, without its scheme; `query` is one that stands in the path.
 ///
 /// # Errors
 /// `invalid_request` when a request carries several that differ: which of them is meant cannot be known, and a proxy
 /// behind could pick another than Weir did.
-pub fn presented(headers: &Headers) -> Result<Option<&[u8]>, GatewayError> {
-    let mut found: Option<&[u8]> = None;
+pub fn presented<'h>(headers: &'h Headers, query: Option<&'h str>) -> Result<Option<&'h [u8]>, GatewayError> {
+    let mut found: Option<&[u8]> = query.map(str::as_bytes);
     for name in ["authorization", "x-api-key", "x-goog-api-key", "api-key"] {
         for value in headers.all(name) {
             let credential = if name == "authorization" { without_scheme(value) } else { value };
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn finds_the_one_credential() {
         let one = |pairs: &[(&str, &str)]| {
-            presented(&Headers::from_pairs(pairs.iter().copied())).map(|found| found.map(<[u8]>::to_vec))
+            presented(&Headers::from_pairs(pairs.iter().copied()), None).map(|found| found.map(<[u8]>::to_vec))
         };
         assert_eq!(one(&[]).unwrap(), None);
         assert_eq!(one(&[("authorization", "Bearer  k1 ")]).unwrap(), Some(b"k1".to_vec()));

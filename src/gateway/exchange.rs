@@ -8,21 +8,24 @@ use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
 
 use crate::chat::head::{Head, UsageRequest};
-use crate::codec::openai::error::encode_error;
-use crate::codec::openai::head::{Endpoint, decode_head};
+use crate::chat::wire::Wire;
 use crate::codec::openai::splice::splice;
 use crate::codec::token::estimate_request;
 use crate::error::{ErrorCode, GatewayError};
 use crate::gateway::compile::Gateway;
 use crate::gateway::credential::{is_withheld, presented, refused};
-use crate::gateway::endpoint::{Asked, asked};
+use crate::gateway::endpoint::{Asked, Endpoint, asked, key_in_query};
+use crate::gateway::models;
+use crate::gateway::read::{Read, read, wire_at};
+use crate::gateway::refusal::reply_to;
 pub use crate::gateway::state::Exchange;
 use crate::gateway::state::{Answer, Request, Stage, Upstream};
 use crate::gateway::step::{Dispatch, Reply, Step, Steps};
-use crate::host::Host;
+use crate::host::{Host, Timestamp};
 use crate::http::Headers;
+use crate::policy::access::Principal;
 use crate::policy::decide::{Draw, decide};
-use crate::policy::facts::Facts;
+use crate::policy::facts::{Facts, Lossless};
 use crate::policy::resolve::MAX_NAME;
 
 /// What becomes of a request, judged by its headers.
@@ -45,18 +48,19 @@ impl Exchange {
         };
         let path = &*String::from_utf8_lossy(raw);
         let asked = match asked(method, path) {
-            Asked::Call(_) if path.as_bytes() != raw => Asked::Unserved,
+            Asked::Call(call) if path.as_bytes() != raw => Asked::Unserved(call.wire),
             asked => asked,
         };
         let call = match asked {
             Asked::Foreign => return Opening::Foreign(without_control(&headers)),
             Asked::Probe => return Opening::Answered(Reply { status: 200, headers: Vec::new(), body: Vec::new() }),
-            Asked::Unserved => {
+            Asked::Models(wire) => return Opening::Answered(models::answer(gateway, &headers, wire, host)),
+            Asked::Unserved(wire) => {
                 let place = path.split('?').next().unwrap_or("");
                 let shown: String = place.chars().filter(|c| !c.is_control()).take(128).collect();
                 let error =
                     GatewayError::new(ErrorCode::UnknownEndpoint, format!("{method} {shown} is not served here"));
-                return Opening::Answered(reply_to(&error, None));
+                return Opening::Answered(reply_to(&error, wire, None));
             }
             Asked::Call(call) => call,
         };
@@ -86,8 +90,7 @@ impl Exchange {
     }
 
     fn admit(&mut self, end: bool) -> Result<(), GatewayError> {
-        let credential = presented(&self.headers)?;
-        self.principal = self.gateway.rules.access.principal(credential, self.started.secs()).map_err(refused)?;
+        self.principal = principal(&self.gateway, &self.headers, self.started)?;
         if end {
             return Err(GatewayError::new(ErrorCode::InvalidRequest, "the request has no body; send a JSON object"));
         }
@@ -106,10 +109,37 @@ impl Exchange {
     }
 
     fn decide(&mut self, body: &[u8], host: &dyn Host) -> Result<Steps, GatewayError> {
-        let head = decode_head(body, self.call.endpoint).map_err(|malformed| {
-            let message = format!("the body is not a valid request: {} at byte {}", malformed.what, malformed.offset);
-            GatewayError::new(ErrorCode::InvalidRequest, message)
-        })?;
+        let call = self.call.clone();
+        let read = read(&call, body)?;
+        self.request = self.request_of(&read)?;
+        self.dice = host.random();
+        let draw = Draw { now: self.started, dice: self.dice };
+        let facts = Facts { losses: &read, ..self.facts() };
+        let decision = decide(&self.gateway.rules, &facts, &self.principal, draw)?;
+        let refusal = decision.refusal(self.request.model.as_deref().unwrap_or(""));
+        if refusal.is_none() {
+            self.plan = self.plan_of(&decision, host);
+        }
+        // Kept even when it refuses: the books then name the route.
+        self.decision = Some(decision);
+        match refusal {
+            // What no decoder can read is the client's fault and nobody's rule.
+            Some(error) => Err(read.malformed().unwrap_or(error)),
+            None if self.headers.get("x-weir-dry-run") == Some(b"1") => {
+                let body = self.explained().to_string().into_bytes();
+                Ok(self.answer_itself(200, body))
+            }
+            None if self.counts_itself() => {
+                let body = models::token_count(self.call.wire, self.request.input_tokens);
+                Ok(self.answer_itself(200, body))
+            }
+            None => self.send(body, &read.head),
+        }
+    }
+
+    /// What is kept of a request.
+    fn request_of(&self, read: &Read<'_>) -> Result<Request, GatewayError> {
+        let head = &read.head;
         let Some(model) = head.model.clone() else {
             return Err(GatewayError::new(ErrorCode::InvalidRequest, "`model` is missing").at("model"));
         };
@@ -118,37 +148,22 @@ impl Exchange {
             let message = format!("the name of a model has at most {MAX_NAME} bytes, this one has {}", model.len());
             return Err(GatewayError::new(ErrorCode::UnknownModel, message).at("model"));
         }
-        self.request = Request {
+        Ok(Request {
             model: Some(model),
             stream: head.stream,
             asked_usage: head.usage_request == UsageRequest::Asked,
-            input_tokens: estimate_request(&head),
+            input_tokens: estimate_request(head),
             max_output: head.max_output,
             choices: u64::from(head.choices),
             needs: head.needs,
-        };
-        self.dice = host.random();
-        let draw = Draw { now: self.started, dice: self.dice };
-        let decision = decide(&self.gateway.rules, &self.facts(), &self.principal, draw)?;
-        let refusal = decision.refusal(self.request.model.as_deref().unwrap_or(""));
-        if refusal.is_none() {
-            self.plan = self.plan_of(&decision, host);
-        }
-        // Kept even when it refuses: the books then name the route.
-        self.decision = Some(decision);
-        match refusal {
-            Some(error) => Err(error),
-            None if self.headers.get("x-weir-dry-run") == Some(b"1") => {
-                let body = self.explained().to_string().into_bytes();
-                Ok(self.answer_itself(200, body))
-            }
-            None => self.send(body, &head),
-        }
+            base64: read.wants_base64(),
+        })
     }
 
     pub(crate) fn facts(&self) -> Facts<'_> {
         Facts {
-            api: self.call.api,
+            api: self.call.api(),
+            wire: self.call.wire,
             model: self.request.model.as_deref().unwrap_or(""),
             stream: self.request.stream,
             input_tokens: self.request.input_tokens,
@@ -156,10 +171,18 @@ impl Exchange {
             choices: self.request.choices,
             needs: self.request.needs,
             headers: &self.headers,
+            losses: &Lossless,
         }
     }
 
-    /// The body as the first target wants it, without the headers that no provider may see, on to the first cluster.
+    /// Whether tokens are asked to be counted for a target that cannot be asked in the client's format.
+    fn counts_itself(&self) -> bool {
+        let first = self.plan.front().and_then(|first| wire_at(&self.call, &first.target));
+        self.call.endpoint == Endpoint::CountTokens && first != Some(self.call.wire)
+    }
+
+    /// The client's body, with the first target's model where that target speaks the client's format, and without the
+    /// headers that no provider may see, on to the first cluster.
     fn send(&mut self, body: &[u8], head: &Head) -> Result<Steps, GatewayError> {
         let (Some(first), Some(decision)) = (self.plan.front(), &self.decision) else {
             return Err(GatewayError::new(ErrorCode::NoEligibleTarget, "no target is left to try"));
@@ -174,15 +197,18 @@ impl Exchange {
             }
         }
 
-        let ask_usage = self.call.endpoint == Endpoint::ChatCompletions && head.stream && !self.request.asked_usage;
-        let spliced = splice(body, head, Some(&first.target.model), ask_usage);
+        let chat = self.call.wire == Wire::Chat && self.call.endpoint == Endpoint::Conversation;
+        let ask_usage = chat && head.stream && !self.request.asked_usage;
+        let own = wire_at(&self.call, &first.target) == Some(self.call.wire);
+        let model = Some(first.target.model.as_str()).filter(|_| own && self.call.path.is_none());
+        let spliced = splice(body, head, model, ask_usage);
         self.answer.hides_usage = ask_usage;
+        let named = model.map(str::to_owned).or_else(|| self.request.model.clone());
         self.upstream = Upstream {
-            body_model: first.target.model.clone(),
+            body_model: named.unwrap_or_default(),
             body_length: spliced.as_ref().map_or(body.len(), Vec::len),
-            header_length: None,
-            owned: Vec::new(),
             had_length: self.headers.get("content-length").is_some(),
+            ..Upstream::default()
         };
         self.upstream.header_length = self.upstream.had_length.then_some(self.upstream.body_length);
         if let Some(spliced) = spliced {
@@ -206,7 +232,7 @@ impl Exchange {
         self.refusal = Some(error.code);
         self.answer.status = error.code.status();
         self.stage = Stage::Refused;
-        Steps::reply(reply_to(error, Some(&self.id)))
+        Steps::reply(reply_to(error, self.call.wire, Some(&self.id)))
     }
 
     /// The proxy cannot do what was decided, or cannot show the request: nothing goes out, and the client is told.
@@ -239,9 +265,16 @@ fn lost() -> GatewayError {
     GatewayError::new(ErrorCode::PolicyUnavailable, "the gateway lost the state of this request; send it again")
 }
 
+/// Who asks, by the credential in the headers, or in the query of Gemini's paths.
+pub(crate) fn principal(gateway: &Gateway, headers: &Headers, now: Timestamp) -> Result<Rc<Principal>, GatewayError> {
+    let query = headers.text(":path").and_then(key_in_query);
+    let credential = presented(headers, query)?;
+    gateway.rules.access.principal(credential, now.secs()).map_err(refused)
+}
+
 /// The answer when the gateway's own state is not there: nothing goes out unruled.
 pub fn unavailable() -> Reply {
-    reply_to(&lost(), None)
+    reply_to(&lost(), Wire::Chat, None)
 }
 
 /// Takes Weir's control headers off a request that Weir does not rule on: behind this filter stand others that obey them.
@@ -255,12 +288,4 @@ fn without_control(headers: &Headers) -> Steps {
         }
     }
     steps
-}
-
-fn reply_to(error: &GatewayError, id: Option<&str>) -> Reply {
-    let mut headers = vec![("content-type", "application/json".to_owned())];
-    if let Some(id) = id {
-        headers.push(("x-weir-decision", id.to_owned()));
-    }
-    Reply { status: error.code.status(), headers, body: encode_error(error) }
 }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
+use crate::chat::feature::Feature;
 use crate::chat::money::Money;
 use crate::config::policy::{FallbackOn, Prefer};
 use crate::gateway::state::Exchange;
@@ -75,9 +76,17 @@ impl Exchange {
                 "cluster": target.provider.cluster,
                 "expected_cost_microusd": micros(expected_cost(target, &facts, now)),
                 "worst_cost_microusd": micros(worst_cost(target, &facts, now)),
+                "api": target.provider.api.name(),
+                "loses": self.lost_at(&target.name),
             })
         };
         ranked.iter().map(one).collect()
+    }
+
+    /// What translation would lose at a target, by name.
+    fn lost_at(&self, target: &str) -> Vec<&'static str> {
+        let lost = self.decision.iter().flat_map(|decision| &decision.lost).find(|(name, _)| name == target);
+        lost.map(|(_, features)| features.iter().map(Feature::name).collect()).unwrap_or_default()
     }
 
     fn explained_rejections(&self) -> Vec<Value> {

@@ -3,11 +3,10 @@
 
 use crate::chat::money::Money;
 use crate::chat::usage::{Usage, UsageSource};
-use crate::codec::openai::head::Endpoint;
 use crate::codec::token;
 use crate::config::policy::Label;
-use crate::gateway::endpoint;
-use crate::gateway::state::{Body, Exchange, Stage};
+use crate::gateway::endpoint::Endpoint;
+use crate::gateway::state::{Exchange, Stage};
 use crate::gateway::step::{Step, Steps};
 use crate::host::{Host, Series, Timestamp, push_label};
 use crate::telemetry::audit::{AttemptLine, Audit, rfc3339};
@@ -80,15 +79,15 @@ impl Exchange {
     }
 
     fn whole_outcome(&self) -> Outcome {
-        match (&self.answer.body, self.refusal) {
+        let streams = self.answer.body.is_stream();
+        let meter = self.answer.body.meter();
+        match (meter, self.refusal) {
             (_, Some(_)) if self.attempts.is_empty() => Outcome::Rejected,
             (_, Some(_)) => Outcome::Error,
-            (Body::Stream(stream), None) if stream.saw_error() => Outcome::Error,
-            // A chat stream that ends without its last word was cut, however politely.
-            (Body::Stream(stream), None)
-                if self.call.endpoint == Endpoint::ChatCompletions
-                    && !stream.saw_done()
-                    && !stream.saw_finish_reason() =>
+            (Some(meter), None) if meter.failed => Outcome::Error,
+            // A stream that ends without its last word was cut, however politely.
+            (Some(meter), None)
+                if streams && self.call.endpoint == Endpoint::Conversation && !meter.done && !meter.finished =>
             {
                 Outcome::UpstreamCut
             }
@@ -99,17 +98,20 @@ impl Exchange {
 
     /// The usage of the answer; `None` when nothing was used: no provider began to answer, or it answered with an error.
     fn usage(&self, outcome: Outcome) -> Option<Usage> {
-        let (reported, output) = match &self.answer.body {
-            Body::Json(scan) => (scan.usage(), scan.output_text()),
-            Body::Stream(stream) => (stream.usage(), stream.output_text()),
-            Body::Opaque | Body::Instead(_) => {
-                // A client that hung up before the answer began may still be billed by the provider for its input.
-                let billed = outcome == Outcome::ClientGone && !self.attempts.is_empty() && self.answer.status == 0;
-                return billed.then(|| Usage::estimated(self.request.input_tokens, 0));
-            }
+        let Some(meter) = self.answer.body.meter() else {
+            // A client that hung up before the answer began may still be billed by the provider for its input.
+            let billed = outcome == Outcome::ClientGone && !self.attempts.is_empty() && self.answer.status == 0;
+            return billed.then(|| Usage::estimated(self.request.input_tokens, 0));
         };
-        let output = if self.call.endpoint == Endpoint::Embeddings { 0 } else { token::estimate(output) };
-        Some(reported.unwrap_or_else(|| Usage::estimated(self.request.input_tokens, output)))
+        let output = if self.call.endpoint == Endpoint::Embeddings { 0 } else { token::estimate(meter.text) };
+        Some(match meter.usage {
+            // What a stream says of its usage before its end is not the whole.
+            Some(usage) if !meter.done && !meter.finished => {
+                Usage { output: usage.output.max(output), source: UsageSource::Estimated, ..usage }
+            }
+            Some(usage) => usage,
+            None => Usage::estimated(self.request.input_tokens, output),
+        })
     }
 
     fn book(&mut self, outcome: Outcome, host: &dyn Host, steps: &mut Steps) {
@@ -199,8 +201,8 @@ impl Exchange {
             key: self.principal.key.as_deref(),
             team: self.principal.team.as_deref(),
             route: self.decision.as_ref().map(|decision| decision.route.as_str()).filter(|route| !route.is_empty()),
-            api: self.call.api.name(),
-            endpoint: endpoint::name(self.call.endpoint),
+            api: self.call.api().name(),
+            endpoint: self.call.name(),
             asked: self.request.model.as_deref(),
             model: last.map(|target| target.model.as_str()),
             provider: last.map(|target| target.provider.name.as_str()),
@@ -216,6 +218,7 @@ impl Exchange {
             status: self.answer.status,
             outcome: outcome.name(),
             code: self.refusal.map(|code| code.name()),
+            lost: self.lost().to_string(),
             stream: self.request.stream,
             input: counts.input,
             cache_read: counts.cache_read,

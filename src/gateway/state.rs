@@ -5,9 +5,12 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::chat::capability::Capabilities;
-use crate::codec::openai::stream::Stream;
-use crate::codec::openai::usage::BodyScan;
+use crate::chat::failure::Failure;
+use crate::chat::feature::Features;
+use crate::chat::wire::Wire;
+use crate::codec::adapt::undo::Undo;
 use crate::error::ErrorCode;
+use crate::gateway::body::Body;
 use crate::gateway::compile::Gateway;
 use crate::gateway::endpoint::Call;
 use crate::host::Timestamp;
@@ -69,9 +72,12 @@ pub(crate) struct Request {
     pub choices: u64,
     /// What a model must be able to do.
     pub needs: Capabilities,
+    /// Whether vectors are wanted in base64.
+    pub base64: bool,
 }
 
 /// The request as the proxy holds it now: the header list is one for all attempts, so each must know what the last left.
+/// The body is the client's own, in the client's format, whatever an attempt makes of it.
 #[derive(Debug, Default)]
 pub(crate) struct Upstream {
     /// The model that the body names.
@@ -82,6 +88,8 @@ pub(crate) struct Upstream {
     pub header_length: Option<usize>,
     /// Names of the headers that the last attempt set.
     pub owned: Vec<String>,
+    /// Names of the client's family headers that the last attempt took away.
+    pub withheld: Vec<&'static str>,
     /// The content length that the client announced, if it did.
     pub had_length: bool,
 }
@@ -98,10 +106,22 @@ pub(crate) struct Try {
 pub(crate) struct Attempt {
     pub target: Rc<Target>,
     pub key: Option<usize>,
+    /// The format that it was spoken to in.
+    pub wire: Wire,
+    /// Whether it was asked for a stream.
+    pub stream: bool,
+    /// What translation lost.
+    pub lost: Features,
+    /// How the answer is put back.
+    pub undo: Undo,
     /// What it answered with; `None` when it did not.
     pub status: Option<u16>,
     /// Whether that answer is the provider's own rather than one the proxy made up.
     pub from_provider: bool,
+    /// Whether its answer is held until the first event of the stream has come.
+    pub peeks: bool,
+    /// The error that the stream began with.
+    pub failure: Option<Failure<'static>>,
 }
 
 /// The answer as far as it has come.
@@ -113,19 +133,7 @@ pub(crate) struct Answer {
     pub first_byte: Option<Timestamp>,
     /// Whether Weir asked for a usage event that the client must not see.
     pub hides_usage: bool,
+    /// The headers of an answer that is held until it is whole.
+    pub headers: Headers,
     pub body: Body,
-}
-
-/// How the answer's body is read.
-#[derive(Default)]
-pub(crate) enum Body {
-    /// Not at all: an error of the provider, or nothing yet.
-    #[default]
-    Opaque,
-    /// JSON, for its usage.
-    Json(Box<BodyScan>),
-    /// Server-sent events.
-    Stream(Box<Stream>),
-    /// It is thrown away and this is sent instead.
-    Instead(Vec<u8>),
 }

@@ -3,7 +3,8 @@
 
 use std::rc::Rc;
 
-use crate::config::policy::{Fallback, FallbackOn, Prefer};
+use crate::chat::feature::Features;
+use crate::config::policy::{Fallback, FallbackOn, OnLoss, Prefer};
 use crate::error::{ErrorCode, GatewayError};
 use crate::host::Timestamp;
 use crate::policy::access::Principal;
@@ -23,6 +24,8 @@ pub struct Decision {
     pub prefer: Prefer,
     /// Eligible targets, the first to be tried first.
     pub ranked: Vec<Rc<Target>>,
+    /// What translation loses at those eligible targets where it loses something, by their names.
+    pub lost: Vec<(String, Features)>,
     /// The others, each with the first rule in its way.
     pub rejected: Vec<Rejection>,
     /// What happens when an attempt fails.
@@ -82,6 +85,7 @@ pub fn decide(rules: &Rules, facts: &Facts<'_>, principal: &Principal, draw: Dra
     let route = route::find(&rules.routes, facts, principal);
     let none = Require::default();
     let require = route.map_or(&none, |route| &route.require);
+    let on_loss = route.map_or(OnLoss::default(), |route| route.on_loss);
     let targets = match route.and_then(|route| route.targets.clone()) {
         Some(targets) => targets,
         None => resolve(rules, facts.model)?,
@@ -95,6 +99,7 @@ pub fn decide(rules: &Rules, facts: &Facts<'_>, principal: &Principal, draw: Dra
         route: route.map(|route| route.name.clone()).unwrap_or_default(),
         prefer,
         ranked: Vec::with_capacity(targets.len()),
+        lost: Vec::new(),
         rejected: Vec::new(),
         fallback: Rc::clone(route.map_or(&rules.fallback, |route| &route.fallback)),
     };
@@ -102,7 +107,9 @@ pub fn decide(rules: &Rules, facts: &Facts<'_>, principal: &Principal, draw: Dra
         if decision.ranked.iter().any(|other| other.name == target.name) {
             continue;
         }
-        match rejection(&target, require, facts, principal, draw.now) {
+        let rejection = rejection(&target, require, facts, principal, draw.now)
+            .or_else(|| translated(&target, facts, on_loss, &mut decision.lost));
+        match rejection {
             // Named through several entries, a target can break one rule by each.
             Some(reason) if decision.rejected.iter().any(|one| one.target == target.name && one.reason == reason) => {}
             Some(reason) => decision.rejected.push(Rejection { target: target.name.clone(), reason }),
@@ -110,7 +117,35 @@ pub fn decide(rules: &Rules, facts: &Facts<'_>, principal: &Principal, draw: Dra
         }
     }
     rank(&mut decision.ranked, prefer, facts, draw.now, draw.dice);
+    if on_loss == OnLoss::Avoid {
+        // A stable sort: among those that lose something the ranking still holds.
+        let lost = &decision.lost;
+        decision.ranked.sort_by_key(|target| {
+            lost.iter().any(|(name, features)| *name == target.name && !features.weighty().is_empty())
+        });
+    }
     Ok(decision)
+}
+
+/// Whether a target is out because of its API; notes what would be lost at one that is not.
+fn translated(
+    target: &Target,
+    facts: &Facts<'_>,
+    on_loss: OnLoss,
+    lost: &mut Vec<(String, Features)>,
+) -> Option<Reason> {
+    match facts.losses.of(target) {
+        Err(impossible) => Some(Reason::Untranslatable { feature: impossible.feature, rule: impossible.rule }),
+        Ok(features) if on_loss == OnLoss::Reject && !features.weighty().is_empty() => {
+            Some(Reason::Loss { lost: features.weighty() })
+        }
+        Ok(features) => {
+            if !features.is_empty() {
+                lost.push((target.name.clone(), features));
+            }
+            None
+        }
+    }
 }
 
 /// The ranking where no route lists targets: what the route says, else `auto` is cheapest, weights are drawn, and
@@ -129,7 +164,7 @@ mod tests {
     use std::rc::Rc;
 
     use super::{Decision, Draw, decide};
-    use crate::config::policy::{Match, Prefer};
+    use crate::config::policy::{Match, OnLoss, Prefer};
     use crate::error::ErrorCode;
     use crate::host::Timestamp;
     use crate::http::Headers;
@@ -149,7 +184,8 @@ mod tests {
 
     fn route(targets: Option<Vec<Rc<Target>>>, require: Require, prefer: Prefer) -> Route {
         let fallback = Rc::new(super::default_fallback());
-        Route { name: "only".into(), matches: Match::default(), targets, require, prefer, fallback }
+        let on_loss = OnLoss::default();
+        Route { name: "only".into(), matches: Match::default(), targets, require, prefer, fallback, on_loss }
     }
 
     fn entries() -> Vec<(&'static str, Vec<Rc<Target>>)> {

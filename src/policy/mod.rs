@@ -10,3 +10,4 @@ pub mod require;
 pub mod resolve;
 pub mod route;
 pub mod rules;
+pub mod speech;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::chat::capability::Capabilities;
+use crate::chat::capability::{Capabilities, Capability};
+use crate::chat::feature::{Feature, Features};
 use crate::chat::money::Money;
 use crate::host::Timestamp;
 use crate::policy::access::Principal;
@@ -72,6 +73,18 @@ pub enum Reason {
     },
     /// The route limits cost and nobody knows the price.
     Unpriced,
+    /// The route rejects what translation would lose.
+    Loss {
+        /// What would be lost.
+        lost: Features,
+    },
+    /// The target's format cannot say what the request asks for.
+    Untranslatable {
+        /// What is in the way.
+        feature: Feature,
+        /// The rule.
+        rule: &'static str,
+    },
 }
 
 impl Reason {
@@ -88,6 +101,8 @@ impl Reason {
             Self::Quality { .. } => "quality",
             Self::Cost { .. } => "cost",
             Self::Unpriced => "unpriced",
+            Self::Loss { .. } => "loss",
+            Self::Untranslatable { .. } => "untranslatable",
         }
     }
 
@@ -120,6 +135,8 @@ impl fmt::Display for Reason {
             Self::Quality { quality: None, bar } => write!(out, "quality is not stated, the bar is {bar}"),
             Self::Cost { worst, limit } => write!(out, "may cost {worst}, the route allows {limit}"),
             Self::Unpriced => out.write_str("its price is not known and the route limits cost"),
+            Self::Loss { lost } => write!(out, "its API would lose {lost}, the route rejects that (`on_loss`)"),
+            Self::Untranslatable { feature, rule } => write!(out, "its API cannot take `{}`: {rule}", feature.name()),
         }
     }
 }
@@ -162,7 +179,13 @@ fn residency(target: &Target, require: &Require) -> Option<Reason> {
 }
 
 fn ability(target: &Target, require: &Require, facts: &Facts<'_>) -> Option<Reason> {
-    let missing = facts.needs.union(require.capabilities).without(target.capabilities?);
+    let has = target.capabilities?;
+    let mut needs = facts.needs;
+    // Translation can say a schema as a forced tool.
+    if target.wire(facts.wire) != facts.wire && has.has(Capability::Tools) {
+        needs = needs.without(Capabilities::NONE.with(Capability::JsonSchema));
+    }
+    let missing = needs.union(require.capabilities).without(has);
     (!missing.is_empty()).then_some(Reason::Capability { missing })
 }
 

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::chat::traits::Traits;
 use crate::config::policy::Target as WrittenTarget;
 use crate::error::{ErrorCode, GatewayError};
 use crate::policy::catalog;
@@ -68,13 +69,14 @@ pub fn target(provider: &Rc<Provider>, written: &WrittenTarget, entry: &str) -> 
     let facts = catalog::find(&provider.catalogue, &written.model);
     let known = facts.is_some() || !entry.is_empty();
     let (mut context_window, mut max_input, mut max_output) = (None, None, None);
-    let (mut capabilities, mut prices) = (None, None);
+    let (mut capabilities, mut prices, mut traits) = (None, None, Traits::NONE);
     if let Some(facts) = facts {
         context_window = facts.context_window;
         max_input = facts.max_input;
         max_output = facts.max_output;
         capabilities = Some(facts.capabilities);
         prices = facts.prices;
+        traits = facts.traits;
     }
     Target {
         provider: Rc::clone(provider),
@@ -87,6 +89,7 @@ pub fn target(provider: &Rc<Provider>, written: &WrittenTarget, entry: &str) -> 
         max_input,
         max_output,
         capabilities,
+        traits,
         prices: written.price.as_ref().map(Prices::from_written).or(prices),
         known,
     }

@@ -32,16 +32,18 @@ mod tests {
     use super::holds;
     use crate::chat::capability::Capabilities;
     use crate::chat::family::ApiFamily;
+    use crate::chat::wire::Wire;
     use crate::config::policy::{HeaderMatch, Match};
     use crate::http::Headers;
     use crate::policy::access::Principal;
-    use crate::policy::facts::Facts;
+    use crate::policy::facts::{Facts, Lossless};
 
     #[test]
     fn every_written_condition_must_hold() {
         let headers = Headers::from_pairs([("x-region", "eu-west")]);
         let facts = Facts {
             api: ApiFamily::OpenAi,
+            wire: Wire::Chat,
             model: "gpt-5-mini",
             stream: true,
             input_tokens: 500,
@@ -49,6 +51,7 @@ mod tests {
             choices: 1,
             needs: Capabilities::NONE,
             headers: &headers,
+            losses: &Lossless,
         };
         let mut principal = Principal::default();
         principal.team = Some("eu-search".into());

@@ -8,7 +8,8 @@ use crate::chat::capability::Capabilities;
 use crate::chat::family::ApiFamily;
 use crate::chat::money::Money;
 use crate::chat::secret::Secret;
-use crate::config::policy::{Explain, Fallback, Label, Prefer};
+use crate::chat::traits::Traits;
+use crate::config::policy::{Explain, Fallback, Label, OnLoss, Prefer};
 use crate::policy::access::Access;
 use crate::policy::price::Prices;
 
@@ -62,6 +63,23 @@ pub struct Provider {
     pub labels: Vec<String>,
     /// Headers set on every request to it; names in lower case.
     pub headers: Vec<(String, Secret)>,
+    /// The version in Azure's dated paths.
+    pub api_version: Option<String>,
+    /// Credentials that sign requests to AWS.
+    pub aws: Option<Aws>,
+}
+
+/// Credentials that sign requests to AWS.
+#[derive(Debug, PartialEq)]
+pub struct Aws {
+    /// The access key's id.
+    pub access_key_id: Secret,
+    /// The access key.
+    pub secret_access_key: Secret,
+    /// The token of temporary credentials.
+    pub session_token: Option<Secret>,
+    /// The region that requests are signed for.
+    pub region: String,
 }
 
 /// A model at a provider.
@@ -87,6 +105,8 @@ pub struct Target {
     pub max_output: Option<u64>,
     /// What it can do; `None` when nobody says, and then nothing is held against it.
     pub capabilities: Option<Capabilities>,
+    /// How it wants its requests shaped.
+    pub traits: Traits,
     /// Its price, when known.
     pub prices: Option<Prices>,
     /// Whether policy or catalogue know it, so that its name may label a metric.
@@ -108,6 +128,8 @@ pub struct Route {
     pub prefer: Prefer,
     /// What happens when an attempt fails.
     pub fallback: Rc<Fallback>,
+    /// What becomes of targets where translation would lose something.
+    pub on_loss: OnLoss,
 }
 
 /// A route's requirements.
@@ -135,11 +157,13 @@ pub(crate) mod sample {
     use crate::chat::capability::Capabilities;
     use crate::chat::family::ApiFamily;
     use crate::chat::money::TokenPrice;
+    use crate::chat::traits::Traits;
+    use crate::chat::wire::Wire;
     use crate::config::policy::Explain;
     use crate::http::Headers;
     use crate::policy::access::Access;
     use crate::policy::decide::default_fallback;
-    use crate::policy::facts::Facts;
+    use crate::policy::facts::{Facts, Lossless};
     use crate::policy::price::Prices;
 
     /// A provider whose catalogue is the one of its name.
@@ -157,6 +181,8 @@ pub(crate) mod sample {
             region: None,
             labels: Vec::new(),
             headers: Vec::new(),
+            api_version: None,
+            aws: None,
         }
     }
 
@@ -173,6 +199,7 @@ pub(crate) mod sample {
             max_input: None,
             max_output: None,
             capabilities: None,
+            traits: Traits::NONE,
             prices: None,
             known: true,
         }
@@ -205,6 +232,7 @@ pub(crate) mod sample {
     pub(crate) fn facts<'a>(model: &'a str, headers: &'a Headers) -> Facts<'a> {
         Facts {
             api: ApiFamily::OpenAi,
+            wire: Wire::Chat,
             model,
             stream: false,
             input_tokens: 1_000,
@@ -212,6 +240,7 @@ pub(crate) mod sample {
             choices: 1,
             needs: Capabilities::NONE,
             headers,
+            losses: &Lossless,
         }
     }
 }

@@ -36,6 +36,9 @@ pub struct Audit<'a> {
     pub outcome: &'static str,
     /// The stable error code, where Weir answered.
     pub code: Option<&'static str>,
+    /// What translation lost, as in `x-weir-lost`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub lost: String,
     /// Whether a stream was asked for.
     pub stream: bool,
     /// Input tokens, cached ones included.

@@ -305,13 +305,41 @@ in_both_designs! {
         let stage = Stage::with(design, impatient);
         // Headers come in time, the first byte of the body long after the limit for an attempt.
         stage.one().fault(&json!({"delay_ms": 100, "first_byte_delay_ms": 1500}));
-        for body in [ask("pair"), ask_stream("pair")] {
-            let answer = stage.chat(&body);
-            assert_eq!(answer.status, 200, "{}", answer.text());
-            assert_eq!(answer.header("x-weir-provider").as_deref(), Some("one"));
-            assert!(answer.clean_end);
-        }
+        let answer = stage.chat(&ask("pair"));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(answer.header("x-weir-provider").as_deref(), Some("one"));
+        assert!(answer.clean_end);
         assert!(stage.two().received().is_empty());
+    }
+
+    fn a_stream_whose_first_event_does_not_come_in_time_fails_over(design) {
+        let stage = Stage::with(design, impatient);
+        stage.one().fault(&json!({"delay_ms": 100, "first_byte_delay_ms": 5000}));
+        let answer = stage.chat(&ask_stream("pair"));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(answer.header("x-weir-provider").as_deref(), Some("two"));
+        assert!(answer.clean_end);
+    }
+
+    fn a_stream_that_begins_with_an_error_fails_over(design) {
+        let stage = Stage::new(design);
+        stage.one().fault(&json!({"error_event_after": 0}));
+        let answer = stage.chat(&ask_stream("pair"));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(answer.header("x-weir-provider").as_deref(), Some("two"));
+        assert!(!answer.text().contains("broke off"), "{}", answer.text());
+        let audit = stage.envoy.audit();
+        assert_eq!(audit["attempts"][0]["status"], 500, "{audit}");
+    }
+
+    fn an_error_that_every_stream_begins_with_is_an_error_and_no_stream(design) {
+        let stage = Stage::new(design);
+        stage.one().fault(&json!({"error_event_after": 0}));
+        stage.two().fault(&json!({"error_event_after": 0}));
+        let answer = stage.chat(&ask_stream("pair"));
+        assert_eq!(answer.status, 500, "{}", answer.text());
+        assert_eq!(answer.header("content-type").as_deref(), Some("application/json"));
+        assert!(answer.json()["error"]["message"].as_str().is_some_and(|text| text.contains("broke off")));
     }
 
     fn a_large_body_is_sent_again_whole(design) {

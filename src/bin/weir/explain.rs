@@ -152,7 +152,7 @@ fn attempts(
         let steps = exchange.begin_attempt(Some(&provider.name)).map_err(|error| error.to_string())?;
         message.body.clone_from(&replayed);
         if message.perform(steps) == Flow::Wait {
-            let steps = exchange.attempt_body(&replayed).map_err(|error| error.to_string())?;
+            let steps = exchange.attempt_body(&replayed, host).map_err(|error| error.to_string())?;
             message.perform(steps);
         }
         let scheme = if provider.tls { "https" } else { "http" };

@@ -3,6 +3,7 @@
 use crate::chat::head::TextCount;
 use crate::chat::usage::{Usage, UsageSource};
 use crate::codec::json::{Malformed, Scanner, count, find_quote_or_escape};
+use crate::codec::wire::ProviderWire;
 
 /// The largest `usage` object that `BodyScan` keeps, in bytes.
 const MAX_USAGE: usize = 16 * 1024;
@@ -89,6 +90,27 @@ pub struct BodyScan {
     capture: Option<Vec<u8>>,
     usage: Option<Usage>,
     counts: Counts,
+    dialect: Dialect,
+}
+
+/// Whose member for usage is looked for; OpenAI's where there is none.
+#[derive(Clone, Copy, Default)]
+struct Dialect(Option<&'static dyn ProviderWire>);
+
+impl Dialect {
+    fn member(self) -> &'static str {
+        self.0.map_or("usage", ProviderWire::usage_member)
+    }
+
+    fn read(self, object: &[u8]) -> Option<Usage> {
+        self.0.map_or_else(|| parse_usage(object), |wire| wire.parse_usage(object))
+    }
+}
+
+impl std::fmt::Debug for Dialect {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(self.member())
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -135,9 +157,9 @@ impl KeyBytes {
         }
     }
 
-    fn kind(&self) -> TextKind {
+    fn kind(&self, usage: &str) -> TextKind {
         match self.bytes.get(..self.length).unwrap_or_default() {
-            b"usage" => TextKind::Usage,
+            member if member == usage.as_bytes() => TextKind::Usage,
             b"content" | b"arguments" | b"refusal" | b"input" | b"transcript" => TextKind::Answer,
             b"reasoning" => TextKind::Reasoning,
             b"reasoning_content" => TextKind::ReasoningContent,
@@ -153,6 +175,11 @@ impl BodyScan {
         Self::default()
     }
 
+    /// A scan of a body of another format.
+    pub fn of(wire: &'static dyn ProviderWire) -> Self {
+        Self { dialect: Dialect(Some(wire)), ..Self::default() }
+    }
+
     /// Reads the next bytes of the body.
     pub fn push(&mut self, chunk: &[u8]) {
         let mut rest = chunk;
@@ -165,7 +192,7 @@ impl BodyScan {
             self.keep(done);
             if self.capture.is_some() && self.place == Place::Between && self.depth == 1 {
                 let object = self.capture.take().unwrap_or_default();
-                self.usage = parse_usage(&object).or(self.usage);
+                self.usage = self.dialect.read(&object).or(self.usage);
             }
             rest = left;
         }
@@ -241,7 +268,7 @@ impl BodyScan {
             self.escaped = true;
         } else {
             if self.place == Place::Key {
-                self.kind = self.key.kind();
+                self.kind = self.key.kind(self.dialect.member());
             }
             self.key_next = false;
             self.place = Place::Between;

@@ -3,14 +3,18 @@
 use crate::chat::family::ApiFamily;
 use crate::chat::secret::Secret;
 use crate::config::endpoint;
-use crate::config::policy::{Endpoint, Header, KeySource, Provider};
-use crate::config::reader::{Node, check_plain_name, quoted};
+use crate::config::policy::{Aws, Endpoint, Header, KeySource, Provider};
+use crate::config::reader::{Fields, Node, check_plain_name, quoted};
 use crate::config::report::Report;
 
-const FIELDS: [&str; 8] = ["api", "endpoint", "cluster", "key", "catalogue", "region", "labels", "headers"];
+const FIELDS: [&str; 10] =
+    ["api", "endpoint", "cluster", "key", "catalogue", "region", "labels", "headers", "api_version", "aws"];
+const AWS_FIELDS: [&str; 4] = ["access_key_id", "secret_access_key", "session_token", "region"];
 
 /// Headers that Weir or the proxy sets on every attempt; a policy's value would be overwritten or break the message.
-const OWNED: [&str; 17] = [
+const OWNED: [&str; 22] = [
+    "anthropic-version",
+    "api-key",
     "authorization",
     "connection",
     "content-encoding",
@@ -25,6 +29,9 @@ const OWNED: [&str; 17] = [
     "trailer",
     "transfer-encoding",
     "upgrade",
+    "x-amz-content-sha256",
+    "x-amz-date",
+    "x-amz-security-token",
     "x-api-key",
     "x-goog-api-key",
     "x-request-id",
@@ -44,9 +51,12 @@ fn read_one(name: &str, node: &Node<'_>, report: &mut Report) -> Provider {
     check_plain_name(&node.path, name, report);
     let fields = node.fields(&FIELDS, report);
     let api = fields.need("api", "write `api: openai`, or whichever API the endpoint speaks", report);
-    let api = api.and_then(|api| family(&api, report).inspect(|family| note_family(*family, &api, report)));
+    let api = api.and_then(|api| family(&api, report));
     let endpoint = fields.need("endpoint", "write the base URL, as `https://api.openai.com/v1`", report);
     let endpoint = endpoint.and_then(|endpoint| read_endpoint(&endpoint, report));
+    let api_version = fields.get("api_version").and_then(|version| read_api_version(&version, api, report));
+    let aws = fields.get("aws").and_then(|aws| read_aws(&aws, api, endpoint.as_ref(), report));
+    check_credentials(&fields, api, report);
     let text =
         |field: &str, report: &mut Report| fields.get(field).and_then(|node| node.text(report).map(str::to_owned));
     Provider {
@@ -59,6 +69,101 @@ fn read_one(name: &str, node: &Node<'_>, report: &mut Report) -> Provider {
         region: text("region", report),
         labels: fields.get("labels").map(|labels| labels.texts(report)).unwrap_or_default(),
         headers: fields.get("headers").map(|headers| read_headers(&headers, report)).unwrap_or_default(),
+        api_version,
+        aws,
+    }
+}
+
+/// Reads the date of Azure's dated paths, as `2024-10-21` or `2025-04-01-preview`.
+fn read_api_version(node: &Node<'_>, api: Option<ApiFamily>, report: &mut Report) -> Option<String> {
+    let version = node.text(report)?;
+    if let Some(api) = api.filter(|api| *api != ApiFamily::AzureOpenAi) {
+        let rule = format!("only `api: azure_openai` has dated paths, found `api: {api}`; leave `api_version` out");
+        report.problem(&node.path, rule);
+        return None;
+    }
+    let date = version.strip_suffix("-preview").unwrap_or(version);
+    let fits = date.len() == 10
+        && date.bytes().enumerate().all(|(at, byte)| match at {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    if !fits {
+        let rule = "must be a date, as 2024-10-21 or 2025-04-01-preview; leave it out for the paths under /openai/v1";
+        report.problem(&node.path, format!("{rule}, found {}", quoted(version)));
+        return None;
+    }
+    Some(version.to_owned())
+}
+
+fn read_aws(node: &Node<'_>, api: Option<ApiFamily>, endpoint: Option<&Endpoint>, report: &mut Report) -> Option<Aws> {
+    let fields = node.fields(&AWS_FIELDS, report);
+    if let Some(api) = api.filter(|api| *api != ApiFamily::Bedrock) {
+        let rule =
+            format!("only `api: bedrock` signs its requests, found `api: {api}`; put the credential under `key`");
+        report.problem(&node.path, rule);
+        return None;
+    }
+    let id = fields.need("access_key_id", "write it as `${AWS_ACCESS_KEY_ID}`", report);
+    let secret = fields.need("secret_access_key", "write it as `${AWS_SECRET_ACCESS_KEY}`", report);
+    let read =
+        |node: Option<Node<'_>>, report: &mut Report| node.and_then(|node| read_source(&node, Bare::Refused, report));
+    let access_key_id = read(id, report);
+    let secret_access_key = read(secret, report);
+    let session_token = read(fields.get("session_token"), report);
+    let region = match fields.get("region") {
+        Some(region) => read_aws_region(&region, report),
+        None => {
+            let region = endpoint.and_then(|endpoint| region_of(&endpoint.host));
+            if let (None, Some(endpoint)) = (region, endpoint) {
+                let rule =
+                    "missing, and the endpoint's host names none, as bedrock-runtime.us-east-1.amazonaws.com does";
+                let found = quoted(&endpoint.host);
+                report.problem(
+                    format!("{}.region", node.path),
+                    format!("{rule}, found {found}; write the region to sign for"),
+                );
+            }
+            region.map(str::to_owned)
+        }
+    };
+    Some(Aws { access_key_id: access_key_id?, secret_access_key: secret_access_key?, session_token, region: region? })
+}
+
+fn read_aws_region(node: &Node<'_>, report: &mut Report) -> Option<String> {
+    let region = node.text(report)?;
+    if region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
+        return Some(region.to_owned());
+    }
+    report.problem(&node.path, format!("must be an AWS region, as us-east-1, found {}", quoted(region)));
+    None
+}
+
+/// The region in a Bedrock host, as `bedrock-runtime.us-east-1.amazonaws.com` or a VPC endpoint's name.
+fn region_of(host: &str) -> Option<&str> {
+    let host = host.strip_suffix(".cn").unwrap_or(host).strip_suffix(".amazonaws.com")?;
+    let mut labels = host.split('.');
+    labels.find(|label| matches!(*label, "bedrock-runtime" | "bedrock-runtime-fips"))?;
+    labels.next()
+}
+
+/// Bedrock takes either a key or a signature, and never nothing; no other family knows signatures.
+fn check_credentials(fields: &Fields<'_>, api: Option<ApiFamily>, report: &mut Report) {
+    if api != Some(ApiFamily::Bedrock) {
+        return;
+    }
+    match (fields.get("key").is_some(), fields.get("aws").is_some()) {
+        (true, true) => {
+            let rule = "`key` and `aws` are both written, and a request carries one credential; leave out `key` to sign \
+                        with `aws`, or `aws` to send the Bedrock API key";
+            report.problem(&fields.path, rule);
+        }
+        (false, false) => {
+            let rule = "Bedrock answers nobody without a credential; write `aws: {access_key_id, secret_access_key}` to \
+                        sign requests, or `key` for a Bedrock API key";
+            report.problem(&fields.path, rule);
+        }
+        (true, false) | (false, true) => {}
     }
 }
 
@@ -66,12 +171,6 @@ fn read_one(name: &str, node: &Node<'_>, report: &mut Report) -> Provider {
 pub fn family(node: &Node<'_>, report: &mut Report) -> Option<ApiFamily> {
     let choices = ApiFamily::ALL.map(|family| (family.name(), family));
     node.choice(&choices, report)
-}
-
-fn note_family(family: ApiFamily, node: &Node<'_>, report: &mut Report) {
-    if family != ApiFamily::OpenAi {
-        report.unsupported(&node.path, format_args!("api: {family}"));
-    }
 }
 
 fn read_endpoint(node: &Node<'_>, report: &mut Report) -> Option<Endpoint> {

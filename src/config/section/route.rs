@@ -1,12 +1,23 @@
 //! `routes`: conditions, requirements and order of preference. Not what they come to for a request (see `policy`).
 
-use crate::config::policy::{HeaderMatch, Match, Prefer, Require, Route};
+use crate::config::policy::{HeaderMatch, Match, OnLoss, Prefer, Require, Route};
 use crate::config::reader::{Fields, Node, check_plain_name, quoted};
 use crate::config::report::{Kind, Report};
 use crate::config::section::{fallback, model, provider, rollout};
 
-const FIELDS: [&str; 10] =
-    ["name", "match", "require", "models", "prefer", "fallback", "affinity", "rollout", "shadow", "policy_shadow"];
+const FIELDS: [&str; 11] = [
+    "name",
+    "match",
+    "require",
+    "models",
+    "prefer",
+    "fallback",
+    "on_loss",
+    "affinity",
+    "rollout",
+    "shadow",
+    "policy_shadow",
+];
 const MATCH_FIELDS: [&str; 8] =
     ["team", "model", "task", "api", "header", "stream", "min_input_tokens", "max_input_tokens"];
 const REQUIRE_FIELDS: [&str; 5] = ["regions", "labels", "capabilities", "quality", "max_cost_per_request"];
@@ -22,6 +33,8 @@ const PREFERENCES: [(&str, Option<Prefer>); 5] = [
     ("ordered", Some(Prefer::Ordered)),
     ("weighted", Some(Prefer::Weighted)),
 ];
+
+const ON_LOSS: [(&str, OnLoss); 3] = [("allow", OnLoss::Allow), ("avoid", OnLoss::Avoid), ("reject", OnLoss::Reject)];
 
 /// Reads the section.
 pub fn read(section: &Node<'_>, report: &mut Report) -> Vec<Route> {
@@ -44,6 +57,7 @@ fn read_one(index: usize, node: &Node<'_>, report: &mut Report) -> Route {
         models: fields.get("models").map(|models| models.texts(report)).unwrap_or_default(),
         prefer: fields.get("prefer").map(|prefer| read_prefer(&prefer, report)).unwrap_or_default(),
         fallback: fields.get("fallback").map(|fallback| fallback::read(&fallback, report)),
+        on_loss: fields.get("on_loss").and_then(|on_loss| on_loss.choice(&ON_LOSS, report)).unwrap_or_default(),
     };
     read_unbuilt(&fields, report);
     route

@@ -1,0 +1,8 @@
+//! Between two wire formats: a request fitted to what the target can say, and the answer put back. Whatever is not one
+//! format's own business stands here, once for all of them.
+
+pub mod fit;
+pub mod name;
+pub mod schema;
+pub mod seal;
+pub mod undo;

@@ -1,0 +1,177 @@
+//! An answer put back into the words of the request it answers: names of tools, custom tools, an answer that came as the
+//! argument of a forced tool, signatures that the client cannot hold.
+
+use std::borrow::Cow;
+
+use crate::chat::answer::{Answer, Finish};
+use crate::chat::event::{Delta, Event, Opening};
+use crate::chat::failure::{Failure, FailureKind};
+use crate::chat::part::{Call, CallKind, Content, Part};
+use crate::chat::prose::Prose;
+use crate::chat::wire::Wire;
+use crate::codec::adapt::seal;
+use crate::codec::json::{Scanner, unescape};
+
+/// The most text of a custom tool's call that is held until it can be unwrapped, in bytes.
+const MOST_HELD: usize = 1024 * 1024;
+
+/// What was changed on the way out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Undo {
+    /// Names of tools: as the provider knows them, and as the client does.
+    pub names: Vec<(String, String)>,
+    /// Custom tools that went as functions, by the provider's names.
+    pub custom: Vec<String>,
+    /// The tool whose argument is the answer.
+    pub schema_tool: Option<String>,
+}
+
+impl Undo {
+    fn own_name<'a>(&self, name: Cow<'a, str>) -> Cow<'a, str> {
+        match self.names.iter().find(|(fit, _)| **fit == *name) {
+            Some((_, own)) => Cow::Owned(own.clone()),
+            None => name,
+        }
+    }
+
+    fn is_custom(&self, name: &str) -> bool {
+        self.custom.iter().any(|custom| custom == name)
+    }
+
+    fn is_answer(&self, name: &str) -> bool {
+        self.schema_tool.as_deref() == Some(name)
+    }
+
+    /// Puts a whole answer back. `client` is the wire it goes to.
+    pub fn answer(&self, answer: &mut Answer<'_>, client: Wire) {
+        let mut unwrapped = false;
+        for part in &mut answer.parts {
+            let Content::Call(call) = &mut part.content else { continue };
+            if self.is_answer(&call.name) {
+                unwrapped = true;
+                let text = std::mem::replace(&mut call.arguments, Prose::EMPTY);
+                *part = Part::from(Content::text(text));
+                continue;
+            }
+            self.call(call, client);
+        }
+        let calls = answer.parts.iter().any(|part| matches!(part.content, Content::Call(_)));
+        if unwrapped && !calls && answer.finish == Finish::ToolCalls {
+            answer.finish = Finish::Stop;
+        }
+    }
+
+    fn call(&self, call: &mut Call<'_>, client: Wire) {
+        if let (Some(signature), true) = (&call.signature, client != Wire::Gemini) {
+            call.id = Cow::Owned(seal::join(&call.id, signature));
+        }
+        if self.is_custom(&call.name) {
+            call.kind = CallKind::Custom;
+            let text = std::mem::replace(&mut call.arguments, Prose::EMPTY);
+            call.arguments = input_of(&text);
+        }
+        let name = std::mem::take(&mut call.name);
+        call.name = self.own_name(name);
+    }
+}
+
+/// The `input` of a custom tool's call that went as a function; the arguments themselves when they have none.
+fn input_of(arguments: &Prose<'_>) -> Prose<'static> {
+    let text = match arguments {
+        Prose::Plain(text) => text.to_string(),
+        Prose::Escaped(bytes) => unescape(bytes),
+    };
+    let mut input = None;
+    let read = Scanner::new(text.as_bytes()).object(|scanner, key| {
+        if key.is("input") {
+            input = scanner.string_or_skip()?.map(|text| text.prose().into_owned());
+            return Ok(());
+        }
+        scanner.pass()
+    });
+    match (read, input) {
+        (Ok(()), Some(input)) => input,
+        _ => Prose::plain(text),
+    }
+}
+
+/// Puts the events of a stream back.
+#[derive(Debug)]
+pub struct UndoStream {
+    undo: Undo,
+    client: Wire,
+    /// The block of the answer that comes as a tool's argument.
+    answer: Option<u32>,
+    /// Whether a call was seen that is none of ours.
+    calls: bool,
+    /// Custom calls whose arguments are held.
+    held: Vec<(u32, String)>,
+    /// Too much came to be held.
+    failed: bool,
+}
+
+impl UndoStream {
+    /// A stream's start. `client` is the wire it goes to.
+    pub fn new(undo: Undo, client: Wire) -> Self {
+        Self { undo, client, answer: None, calls: false, held: Vec::new(), failed: false }
+    }
+
+    /// Puts one event back.
+    pub fn event(&mut self, event: Event<'_>, sink: &mut dyn FnMut(Event<'_>)) {
+        if self.failed {
+            return;
+        }
+        match event {
+            Event::Open { block, opening: Opening::Call { id, name, kind, signature } } => {
+                if self.undo.is_answer(&name) {
+                    self.answer = Some(block);
+                    return sink(Event::Open { block, opening: Opening::Text });
+                }
+                self.calls = true;
+                let mut kind = kind;
+                if self.undo.is_custom(&name) {
+                    kind = CallKind::Custom;
+                    self.held.push((block, String::new()));
+                }
+                let id = match &signature {
+                    Some(signature) if self.client != Wire::Gemini => Cow::Owned(seal::join(&id, signature)),
+                    _ => id,
+                };
+                let name = self.undo.own_name(name);
+                sink(Event::Open { block, opening: Opening::Call { id, name, kind, signature } });
+            }
+            Event::Delta { block, delta: Delta::Text(text) } => self.text(block, text, sink),
+            Event::Close { block } => {
+                if let Some(index) = self.held.iter().position(|(held, _)| *held == block) {
+                    let (_, arguments) = self.held.swap_remove(index);
+                    sink(Event::Delta { block, delta: Delta::Text(input_of(&Prose::plain(arguments))) });
+                }
+                sink(Event::Close { block });
+            }
+            Event::Finish(Finish::ToolCalls) if self.answer.is_some() && !self.calls => {
+                sink(Event::Finish(Finish::Stop));
+            }
+            event => sink(event),
+        }
+    }
+
+    fn text(&mut self, block: u32, text: Prose<'_>, sink: &mut dyn FnMut(Event<'_>)) {
+        let Some((_, held)) = self.held.iter_mut().find(|(held, _)| *held == block) else {
+            return sink(Event::Delta { block, delta: Delta::Text(text) });
+        };
+        match &text {
+            Prose::Plain(text) => held.push_str(text),
+            Prose::Escaped(bytes) => held.push_str(&unescape(bytes)),
+        }
+        if self.held.iter().map(|(_, text)| text.len()).sum::<usize>() > MOST_HELD {
+            self.failed = true;
+            sink(Event::Failure(Failure {
+                kind: FailureKind::Server,
+                status: 502,
+                message: Cow::Borrowed("the call of a custom tool is over 1 MiB"),
+                code: Some(Cow::Borrowed("upstream_error")),
+                param: None,
+            }));
+        }
+    }
+}

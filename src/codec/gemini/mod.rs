@@ -1,0 +1,30 @@
+//! Gemini's generateContent and its embeddings, at AI Studio and Vertex, both directions. No endpoints and no keys.
+
+pub mod answer_in;
+pub mod answer_out;
+pub mod config_in;
+pub mod config_out;
+pub mod content_in;
+pub mod elements;
+pub mod embedding;
+pub mod failure;
+pub mod finish;
+pub mod generation;
+pub mod grounding;
+pub mod media;
+pub mod member;
+pub mod part_in;
+pub mod part_out;
+pub mod plan;
+pub mod raw;
+pub mod request_in;
+pub mod request_out;
+pub mod result;
+pub mod schema;
+pub mod stream_in;
+pub mod stream_out;
+pub mod tool_in;
+pub mod tool_out;
+pub mod track;
+pub mod usage;
+pub mod wire;
