@@ -21,5 +21,6 @@ pub mod survey;
 pub mod token;
 pub mod translate;
 pub mod unbuilt;
+pub mod vector;
 pub mod wire;
 pub mod writer;
