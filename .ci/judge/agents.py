@@ -48,8 +48,9 @@ def must(condition, what):
 
 
 def claude(model):
+    # It asks models that it knows to think, and a past turn of theirs without a thought would be refused.
     arguments = json.dumps({"command": f"echo {SAID}", "description": "say it"})
-    words = ["claude", "-p", f"use the tool Bash with {arguments}", "--model", model, "--allowedTools", "Bash", "--output-format", "stream-json", "--verbose"]
+    words = ["claude", "-p", f"think, then use the tool Bash with {arguments}", "--model", model, "--allowedTools", "Bash", "--output-format", "stream-json", "--verbose"]
     text = run(
         [PROGRAMS / words[0], *words[1:]],
         CLAUDE_CONFIG_DIR=str(HOME / ".claude"),

@@ -30,7 +30,6 @@ WEATHER = {"name": "get_weather", "description": "The weather in a city."}
 class City(pydantic.BaseModel):
     """What a structured answer holds."""
 
-    model_config = pydantic.ConfigDict(extra="forbid")
     city: str
 
 

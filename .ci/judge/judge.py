@@ -8,7 +8,8 @@
 Several may be given at once. Ends with a `test result:` line; exit status 1 when anything was refused.
 
 A line is `{"kind": "request" | "answer" | "stream" | "error", "wire": "chat" | …, "name", "body"}`, with "raw" in place of
-"body" for a stream; also "model", "vertex" (the Vertex dialect), "status" and "headers" of an error.
+"body" for a stream; also "model", "vertex" (the Vertex dialect), "status" and "headers" of an error, and `"order": false`
+for a request whose source breaks the order of calls and results itself, which Weir does not mend.
 """
 
 import argparse
@@ -69,7 +70,10 @@ def judge(line):
         return [f"a line of unknown kind: {line.get('kind')!r} for {line.get('wire')!r}"]
     if line["kind"] == "error" and "body" not in line:
         return []  # plain text from a front proxy: there is no model to hold it against
-    return getattr(wire, line["kind"])(line)
+    try:
+        return getattr(wire, line["kind"])(line)
+    except Exception as error:  # a body so wrong that reading it fails is refused, not the end of the run
+        return [f"it cannot be read: {type(error).__name__}: {error}"]
 
 
 def read(path):

@@ -1,8 +1,7 @@
 """Holds Weir's AWS signatures against botocore's own signer.
 
-A line holds what was signed and what came out: `{"name", "method", "url" or "host" and "path", "headers", "body",
-"access_key", "secret_key", "session_token"?, "region", "service"?, "timestamp" (20261121T100000Z), "authorization" or
-"signature"}`.
+A line of `tests/fixtures/sigv4.jsonl`, whose `headers` Weir's tests prove to be Weir's: `{"name", "method", "host", "path",
+"query", "content_type", "body", "region", "service", "access_key", "secret", "session_token", "unix_time", "headers"}`.
 """
 
 import datetime
@@ -14,18 +13,20 @@ import botocore.credentials
 
 
 def complaints(line):
-    stamp = line["timestamp"]
-    moment = datetime.datetime.strptime(stamp, "%Y%m%dT%H%M%SZ")
-    url = line.get("url") or f"https://{line['host']}{line['path']}"
-    request = botocore.awsrequest.AWSRequest(line["method"], url, headers=dict(line.get("headers") or {}), data=line.get("body", "").encode())
-    credentials = botocore.credentials.Credentials(line["access_key"], line["secret_key"], line.get("session_token"))
-    signer = Signer(credentials, line.get("service", "bedrock"), line["region"])
-    signer.sign(request, moment)
-    theirs = request.headers["Authorization"]
-    ours = line.get("authorization") or line["signature"]
-    if "authorization" in line:
-        return [] if parts(ours) == parts(theirs) else [f"Weir: {ours}", f"botocore: {theirs}"]
-    return [] if theirs.endswith(f"Signature={ours}") else [f"Weir: {ours}", f"botocore: {theirs}"]
+    moment = datetime.datetime.fromtimestamp(line["unix_time"], datetime.timezone.utc)
+    url = f"https://{line['host']}{line['path']}" + (f"?{line['query']}" if line.get("query") else "")
+    headers = {"content-type": line["content_type"]} if line.get("content_type") else {}
+    request = botocore.awsrequest.AWSRequest(line["method"], url, headers=headers, data=line["body"].encode())
+    credentials = botocore.credentials.Credentials(line["access_key"], line["secret"], line.get("session_token"))
+    Signer(credentials, line["service"], line["region"]).sign(request, moment)
+    found = []
+    for name in ("authorization", "x-amz-date", "x-amz-security-token"):
+        ours, theirs = line["headers"].get(name), request.headers.get(name)
+        if name == "authorization":
+            ours, theirs = parts(ours or ""), parts(theirs)
+        if ours != theirs:
+            found.append(f"{name}: Weir has {ours}, botocore {theirs}")
+    return found
 
 
 def parts(authorization):

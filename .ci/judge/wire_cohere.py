@@ -12,6 +12,9 @@ from cohere.v2.types.v2chat_stream_response import V2ChatStreamResponse
 import canned
 from annotation import complaints, shown
 
+# What the API sends and the SDK's types do not know.
+ADDED = {"ChatMessageStartEventDeltaMessage": ("content", "tool_plan", "tool_calls", "citations")}
+
 PARAMETERS = {
     name: hint
     for name, hint in typing.get_type_hints(V2Client.chat, include_extras=True).items()
@@ -31,7 +34,7 @@ def request(line):
         else:
             found.append(f"$: a chat request has no member {name!r}")
     found += [f"$: a chat request needs {name!r}" for name in ("model", "messages") if name not in body]
-    return found + turns(body.get("messages", []))
+    return found + (turns(body.get("messages", [])) if line.get("order", True) else [])
 
 
 def turns(messages):
@@ -66,7 +69,7 @@ def stream(line):
     sent = [event for event in canned.events(line["raw"]) if event.data != "[DONE]"]
     values = canned.parsed(sent, found)
     for place, value in enumerate(values):
-        found += complaints(value, V2ChatStreamResponse, f"event {place} {value.get('type')}")
+        found += complaints(value, V2ChatStreamResponse, f"event {place} {value.get('type')}", ADDED)
     if not values or values[-1].get("type") != "message-end":
         found.append("the stream does not end with message-end")
     try:

@@ -50,7 +50,7 @@ def request(line):
             found += complaints(config[field.alias], field.annotation, f"$.generationConfig.{field.alias}")
     if not body.get("contents"):
         found.append("$.contents: must hold a turn")
-    found += turns(body.get("contents", []))
+    found += turns(body.get("contents", [])) if line.get("order", True) else []
     # What the types refuse, the SDK's writer refuses as well, in worse words.
     return found or written_again(line, vertex)
 
@@ -89,7 +89,8 @@ def differences(ours, theirs, path="$"):
         return found + [line for name in ours if name in theirs for line in differences(ours[name], theirs[name], f"{path}.{name}")]
     if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
         return [line for place, pair in enumerate(zip(ours, theirs)) for line in differences(*pair, f"{path}[{place}]")]
-    same = ours == theirs or (isinstance(ours, str) and isinstance(theirs, str) and ours.lower() == theirs.lower())
+    # Long numbers go as text (Google's JSON form of 64 bits), and enumerations in any case.
+    same = str(ours) == str(theirs) or (isinstance(ours, str) and isinstance(theirs, str) and ours.lower() == theirs.lower())
     return [] if same else [f"{path}: is {shown(ours)}, the SDK would send {shown(theirs)}"]
 
 

@@ -35,9 +35,10 @@ def request(line):
         if name in body:
             found += complaints(body.pop(name), kind, f"$.{name}")
     if line.get("beta"):
-        return found + complaints(body, BetaParams, allowed={"MessageCreateParamsNonStreaming": ("stream",)}) + turns(body)
-    form = MessageCreateParamsStreaming if body.get("stream") else MessageCreateParamsNonStreaming
-    return found + complaints(body, form) + turns(body)
+        found += complaints(body, BetaParams, allowed={"MessageCreateParamsNonStreaming": ("stream",)})
+    else:
+        found += complaints(body, MessageCreateParamsStreaming if body.get("stream") else MessageCreateParamsNonStreaming)
+    return found + (turns(body) if line.get("order", True) else [])
 
 
 def turns(body):

@@ -25,7 +25,7 @@ def request(line):
     sounds = [part for item in body["input"] for part in parts_of(item) if part.get("type") == "input_audio"]
     found = [line for part in sounds for line in complaints(part, ResponseInputAudioParam, "$.input: a part")]
     body = {**body, "input": [as_output(item) for item in body["input"]]}
-    return found + complaints(body, form) + pairs(body["input"])
+    return found + complaints(body, form) + (pairs(body["input"]) if line.get("order", True) else [])
 
 
 def parts_of(item):
