@@ -90,7 +90,7 @@ def differences(ours, theirs, path="$"):
     if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
         return [line for place, pair in enumerate(zip(ours, theirs)) for line in differences(*pair, f"{path}[{place}]")]
     # Long numbers go as text (Google's JSON form of 64 bits), and enumerations in any case.
-    same = str(ours) == str(theirs) or (isinstance(ours, str) and isinstance(theirs, str) and ours.lower() == theirs.lower())
+    same = ours == theirs or str(ours) == str(theirs) or (isinstance(ours, str) and isinstance(theirs, str) and ours.lower() == theirs.lower())
     return [] if same else [f"{path}: is {shown(ours)}, the SDK would send {shown(theirs)}"]
 
 
@@ -201,7 +201,8 @@ def complaint_of_error(body):
 
 
 def error(line):
-    status, found = line.get("status", 400), complaint_of_error(line["body"])
+    found = complaint_of_error(line["body"])
+    status = line.get("status") or (400 if found else line["body"]["error"]["code"])
     if not found and line["body"]["error"]["code"] != status:
         found.append(f"error.code is {line['body']['error']['code']}, the HTTP status {status}")
     try:
