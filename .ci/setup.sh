@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Gets what the project needs, once: setup.sh [rust] [wasm] [envoy] [node]; no argument means all.
+# Gets what the project needs, once: setup.sh [rust] [wasm] [envoy] [node] [judges] [clients]; no argument means all but
+# the clients, which `make e2e-clients` alone needs.
 # A second run finds everything and returns at once. Installs into .tools/ alone, but for the two WebAssembly targets
 # (rustup's own folder, or Debian packages when run as root).
 #
@@ -12,7 +13,7 @@ readonly ENVOY_VERSION='1.40.*'
 readonly DEBIAN_PACKAGES=(rustc-web cargo-web rust-web-src lld-22 wasi-libc)
 readonly TARGETS=(wasm32-wasip1 wasm32-unknown-unknown)
 readonly STAMPS=$TOOLS/stamps
-mkdir -p "$STAMPS" "$TOOLS/bin"
+mkdir -p "$STAMPS/clients" "$TOOLS/bin" "$TOOLS/clients"
 
 stamped() { [ "$(cat "$STAMPS/$1" 2>/dev/null)" = "$2" ]; }
 stamp() { printf '%s\n' "$2" >"$STAMPS/$1"; }
@@ -128,10 +129,49 @@ setup_node() {
   stamp wasm-bindgen "$version"
 }
 
-[ $# -gt 0 ] || set -- rust wasm envoy node
+# A folder with Python packages of its own, named by a list of them: python_packages NAME LIST WHAT
+python_packages() {
+  local name=$1 list=$2 what=$3 sum
+  sum=$(cksum <"$list")
+  if stamped "$name" "$sum" && [ -x "$TOOLS/$name/bin/python" ]; then return; fi
+  command -v python3 >/dev/null || die "no python3 here, and $what are Python packages: apt-get install python3-venv"
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
+    die "$what need Python 3.10 or later; this is $(python3 --version)"
+  python3 -c 'import venv, ensurepip' 2>/dev/null ||
+    die "Python's venv module is missing: apt-get install python3-venv"
+  say "getting $what (a minute)"
+  [ -x "$TOOLS/$name/bin/pip" ] || quietly "$name-venv" python3 -m venv "$TOOLS/$name" ||
+    die "python3 cannot make $TOOLS/$name: apt-get install python3-venv"
+  quietly "$name" "$TOOLS/$name/bin/pip" install --disable-pip-version-check -r "$list" ||
+    die "pip cannot install $what; is there a network? By hand: .tools/$name/bin/pip install -r ${list#"$ROOT/"}"
+  stamp "$name" "$sum"
+}
+
+setup_judges() {
+  python_packages judges "$ROOT/.ci/judge/requirements.txt" "the SDKs that judge what Weir writes"
+}
+
+# Claude Code, Codex and the frameworks that `make e2e-clients` runs, in .tools/clients.
+setup_clients() {
+  local list=$ROOT/.ci/judge/clients-package.json sum folder=$TOOLS/clients/node
+  setup_judges
+  python_packages clients/python "$ROOT/.ci/judge/clients-requirements.txt" "LangChain and LlamaIndex"
+  sum=$(cksum <"$list")
+  if stamped clients/node "$sum" && [ -d "$folder/node_modules" ]; then return; fi
+  command -v npm >/dev/null || die "no npm here, and Claude Code, Codex and ai are npm packages: apt-get install npm"
+  [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] || die "those clients need Node.js 20 or later; this is $(node --version)"
+  say "getting Claude Code, Codex and Vercel's ai (about 800 MB, once)"
+  mkdir -p "$folder"
+  cp "$list" "$folder/package.json"
+  quietly clients/node npm install --prefix "$folder" --no-fund --no-audit --loglevel=error ||
+    die "npm cannot install them; is there a network? By hand: npm install --prefix .tools/clients/node"
+  stamp clients/node "$sum"
+}
+
+[ $# -gt 0 ] || set -- rust wasm envoy node judges
 for step; do
   case $step in
-    rust | wasm | envoy | node) "setup_$step" ;;
-    *) die "setup.sh knows rust, wasm, envoy and node, not \"$step\"" ;;
+    rust | wasm | envoy | node | judges | clients) "setup_$step" ;;
+    *) die "setup.sh knows rust, wasm, envoy, node, judges and clients, not \"$step\"" ;;
   esac
 done

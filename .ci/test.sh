@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Every check and test: test.sh [lint] [native] [wasm] [e2e]; default: lint native wasm. The native tests hold the
-# end-to-end ones, so e2e is there to run those alone. Ends with the counts of all runners, also in target/test-counts.
+# Every check and test: test.sh [lint] [native] [wasm] [judges] [clients] [e2e] [e2e-clients]; default: the first five. The
+# native tests hold the end-to-end ones, so e2e is there to run those alone; e2e-clients wants 800 MB of other people's
+# programs. Ends with the counts of all runners, also in target/test-counts.
 set -uo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -43,15 +44,33 @@ wasm() {
     wasm_cargo wasm32-unknown-unknown test --no-default-features --test core_wasm
 }
 
-[ $# -gt 0 ] || set -- lint native wasm
+# The vendors' SDKs judge what the tests have just written; that those pass is for `native` to say.
+judges() {
+  rm -rf target/judge
+  cargo test --quiet --test codec_cross >target/test-codec-cross.log 2>&1 || {
+    echo "error: codec_cross fails, and writes what is judged; see target/test-codec-cross.log"
+    return 1
+  }
+  "$TOOLS/judges/bin/python" .ci/judge/judge.py --selftest --fixtures tests/fixtures/wire --sigv4 tests/fixtures/sigv4.jsonl target/judge
+}
+
+# The official SDKs, through Envoy, to a mock of every kind of provider.
+clients() { "$TOOLS/judges/bin/python" .ci/judge/stage.py; }
+
+# LangChain, LlamaIndex, Vercel's ai, Claude Code and Codex, each of them unmodified.
+end_to_end_clients() { "$TOOLS/judges/bin/python" .ci/judge/stage.py .ci/judge/heavy.sh; }
+
+[ $# -gt 0 ] || set -- lint native wasm judges clients
 "$(dirname "$0")/setup.sh" || exit 1
+case " $* " in *" e2e-clients "*) "$(dirname "$0")/setup.sh" clients || exit 1 ;; esac
 "$(dirname "$0")/build.sh" || exit 1
 export WEIR_ENVOY=${WEIR_ENVOY:-$ENVOY} WEIR_WASM=${WEIR_WASM:-$MODULE}
 for step; do
   case $step in
-    lint | native | wasm) runner "$step" "$step" ;;
+    lint | native | wasm | judges | clients) runner "$step" "$step" ;;
     e2e) runner e2e end_to_end ;;
-    *) die "test.sh knows lint, native, wasm and e2e, not \"$step\"" ;;
+    e2e-clients) runner e2e-clients end_to_end_clients ;;
+    *) die "test.sh knows lint, native, wasm, judges, clients, e2e and e2e-clients, not \"$step\"" ;;
   esac
 done
 
