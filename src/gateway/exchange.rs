@@ -156,6 +156,7 @@ impl Exchange {
             choices: u64::from(head.choices),
             needs: head.needs,
             base64: read.wants_base64(),
+            foreign_seals: read.has_foreign_seals(),
         })
     }
 
