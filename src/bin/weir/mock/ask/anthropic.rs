@@ -310,7 +310,7 @@ fn output(body: &Value) -> Result<Output, Refused> {
 
 fn check_system(body: &Value) -> Result<(), Refused> {
     match body.get("system") {
-        None | Some(Value::String(_)) => Ok(()),
+        None | Some(Value::Null | Value::String(_)) => Ok(()),
         Some(Value::Array(blocks)) => blocks.iter().try_for_each(|block| {
             if text(block, "type") != "text" {
                 return Err(Refused::bad("system: Input tag does not match any of the expected tags: 'text'"));
