@@ -430,12 +430,12 @@ fn check_block(block: &Value, role: &str, version: &str, at: &str) -> Result<(),
         }
         "tool_result" if !is_assistant => check_result(block, version, at)?,
         "thinking" if is_assistant => {
-            if text(block, "signature") != signature("anthropic", text(block, "thinking")) {
+            if text(block, "signature") != signature("claude", text(block, "thinking")) {
                 return Err(Refused::bad(format!("{at}: Invalid `signature` in `thinking` block")));
             }
         }
         "redacted_thinking" if is_assistant => {
-            if text(block, "data") != signature("anthropic", "redacted") {
+            if text(block, "data") != signature("claude", "redacted") {
                 return Err(Refused::bad(format!("{at}: Invalid `data` in `redacted_thinking` block")));
             }
         }
