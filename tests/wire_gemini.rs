@@ -9,9 +9,9 @@ use weir::chat::event::{Delta, Event, Opening};
 use weir::chat::failure::{Failure, FailureKind};
 use weir::chat::family::ApiFamily;
 use weir::chat::feature::{Feature, Features};
-use weir::chat::part::{Citation, Content, MediaKind, Part, Seal, Thought};
+use weir::chat::part::{Call, CallKind, CallResult, Citation, Content, MediaKind, Part, Seal, Thought};
 use weir::chat::prose::{Json, Prose};
-use weir::chat::request::{Depth, Effort, Request, Role, Tool, ToolChoice};
+use weir::chat::request::{Depth, Effort, Request, Role, Tool, ToolChoice, Turn};
 use weir::chat::traits::{Trait, Traits};
 use weir::chat::usage::Usage;
 use weir::chat::wire::Wire;
@@ -225,6 +225,37 @@ fn results_stand_alone_in_the_order_of_the_calls() {
 }
 
 #[test]
+fn nothing_stands_between_calls_and_their_results() {
+    let call = |id: &'static str| {
+        let arguments = Prose::plain("{}");
+        let call = Call { id: id.into(), name: "f".into(), arguments, kind: CallKind::Function, signature: None };
+        Part::from(Content::Call(call))
+    };
+    let result = |id: &'static str| {
+        let parts = vec![Content::text(Prose::plain(id)).into()];
+        let result = CallResult { id: id.into(), name: None, parts, is_error: false, kind: CallKind::Function };
+        Turn { role: Role::Tool, parts: vec![Content::Result(result).into()], name: None }
+    };
+    let request = Request {
+        turns: vec![
+            turn(Role::User, &["x"]),
+            Turn { role: Role::Assistant, parts: vec![call("a"), call("b")], name: None },
+            turn(Role::System, &["late"]),
+            result("b"),
+            turn(Role::User, &["y"]),
+            result("a"),
+            turn(Role::User, &["z"]),
+        ],
+        ..Request::default()
+    };
+    let (body, _) = encode(&request, &shape("gemini-2.5-pro", ApiFamily::Gemini)).unwrap();
+    let contents = body["contents"].as_array().unwrap();
+    let output = |part: usize| contents[2]["parts"][part]["functionResponse"]["response"]["output"].clone();
+    assert_eq!((contents.len(), output(0), output(1)), (4, json!("a"), json!("b")));
+    assert_eq!(contents[3]["parts"], json!([{"text": "late"}, {"text": "y"}, {"text": "z"}]));
+}
+
+#[test]
 fn calls_of_the_present_turn_are_signed_from_gemini_3_on() {
     let body = json!({"contents": [
         {"role": "user", "parts": [{"text": "Oslo?"}]},
@@ -276,9 +307,9 @@ fn media_in_results_go_in_from_gemini_3_on_and_follow_before() {
     assert_eq!(contents[3]["parts"][1], json!({"text": " "}));
 }
 
-fn turn<'a>(role: Role, texts: &[&'a str]) -> weir::chat::request::Turn<'a> {
+fn turn<'a>(role: Role, texts: &[&'a str]) -> Turn<'a> {
     let parts = texts.iter().map(|text| Part::from(Content::text(Prose::plain(*text)))).collect();
-    weir::chat::request::Turn { role, parts, name: None }
+    Turn { role, parts, name: None }
 }
 
 #[test]
