@@ -58,7 +58,7 @@ fn answers_are_read() {
             ],
             Finish::ToolCalls,
         ),
-        ("a hidden thought", &[r#"thought  Some("messages RW1FS0NrZ0lCUkFC true")"#, "text Done."], Finish::Stop),
+        ("a hidden thought", &[r#"thought  Some("converse RW1FS0NrZ0lCUkFC true")"#, "text Done."], Finish::Stop),
         ("a thought without a signature", &["thought Hmm. None", "text 42"], Finish::Stop),
         (
             "a text that cites",

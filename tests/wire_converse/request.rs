@@ -716,6 +716,12 @@ fn thoughts_go_back_to_a_claude_that_thinks_and_to_nobody_else() {
     ]);
     assert_eq!(body["messages"][1]["content"], turn_of_claude);
     assert!(lost.is_empty());
+    request.turns[1].parts[1] = thought("", Some((Wire::Converse, "blob", true)));
+    let (body, _) = encode(&request, &shape(CLAUDE)).unwrap();
+    assert_eq!(body["messages"][1]["content"], turn_of_claude);
+    let (body, lost) = encode(&request, &shape("openai.gpt-5.6-terra")).unwrap();
+    assert_eq!(body["messages"][1]["content"], json!([turn_of_claude[1], turn_of_claude[2]]));
+    assert_eq!(lost.to_string(), "thinking");
     let bare = json!([{"toolUse": {"toolUseId": "a", "name": "f", "input": {}}}]);
     for (model, depth, lost_too) in
         [(CLAUDE, None, "thinking"), ("us.amazon.nova-2-lite-v1:0", Some(Depth::Effort(Effort::Low)), "thinking")]

@@ -40,7 +40,7 @@ pub enum Block<'r> {
     },
     /// A thought that Claude has signed.
     Thought(&'r Prose<'r>, &'r str),
-    /// A thought that Claude has hidden.
+    /// A thought that is hidden whole.
     Redacted(&'r str),
     /// A mark behind which the prompt is cached.
     Cache(CacheMark),
@@ -250,12 +250,18 @@ impl<'r> Planner<'r, '_> {
         Ok(Block::Result { id: &result.id, content, failed })
     }
 
-    /// A thought is Claude's own, signed, and goes to a Claude that thinks; all others are refused.
+    /// A thought that Claude has signed goes to a Claude that thinks, one that OpenAI's models have hidden to them; all
+    /// others are refused.
     fn thought(&mut self, thought: &'r Thought<'r>) -> Option<Block<'r>> {
-        let takes = self.thinks && maker(self.shape) == Maker::Anthropic;
-        match &thought.seal {
-            Some(Seal { wire: Wire::Messages | Wire::Converse, data, redacted, .. }) if takes && !data.is_empty() => {
+        let seal = thought.seal.as_ref().filter(|seal| !seal.data.is_empty());
+        match (maker(self.shape), seal) {
+            (Maker::Anthropic, Some(Seal { wire: Wire::Messages | Wire::Converse, data, redacted, .. }))
+                if self.thinks =>
+            {
                 Some(if *redacted { Block::Redacted(data) } else { Block::Thought(&thought.text, data) })
+            }
+            (Maker::OpenAi, Some(Seal { wire: Wire::Converse, data, redacted: true, .. })) => {
+                Some(Block::Redacted(data))
             }
             _ => {
                 self.lost.insert(Feature::Thoughts);
