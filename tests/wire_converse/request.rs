@@ -816,3 +816,84 @@ fn four_marks_are_kept_the_newest_of_the_conversation() {
     let body = json!({"messages": [{"role": "user", "content": [{"text": "Hi"}, point]}]});
     golden(&request, &shape(CLAUDE), body, "");
 }
+
+/// Every conversation of up to four of these turns.
+fn conversations() -> Vec<Vec<Turn<'static>>> {
+    let pool = [
+        system("S"),
+        user("Hi"),
+        turn(Role::User, [text(" \n")]),
+        turn(Role::User, [media(MediaKind::Document, base64("JVBERi0="), None)]),
+        assistant("Yes. "),
+        turn(
+            Role::Assistant,
+            [thought("Hm.", Some((Wire::Messages, "sig", false))), cached(text(""), CacheMark::Long)],
+        ),
+        turn(
+            Role::Assistant,
+            [thought("Hm.", None), call("a", "f", "{"), cached(call("b", "g", ""), CacheMark::Short)],
+        ),
+        turn(Role::Tool, [gave("a", "7C"), cached(gave("b", " "), CacheMark::Short)]),
+    ];
+    let mut all: Vec<Vec<Turn<'static>>> = vec![Vec::new()];
+    let mut from = 0;
+    for _ in 0..4 {
+        let to = all.len();
+        for at in from..to {
+            all.extend(
+                pool.iter().map(|one| [all[at].as_slice(), std::slice::from_ref(one)].concat()).collect::<Vec<_>>(),
+            );
+        }
+        from = to;
+    }
+    all
+}
+
+#[test]
+fn any_order_of_turns_gives_what_converse_takes() {
+    let targets = [shape(CLAUDE), adaptive(), shape("amazon.nova-pro-v1:0"), shape("mistral.pixtral-large-2502-v1:0")];
+    for turns in conversations() {
+        for (target, depth) in targets.iter().zip([Some(Depth::Budget(2_000)), None, None, Some(Depth::Adaptive)]) {
+            let mut request = asks(turns.clone());
+            request.reasoning.depth = depth;
+            let (body, _) = encode(&request, target).unwrap();
+            assert_taken(&body);
+        }
+    }
+}
+
+#[track_caller]
+fn assert_taken(body: &Value) {
+    let messages = body["messages"].as_array().unwrap();
+    let mut has_tools = false;
+    for (at, message) in messages.iter().enumerate() {
+        let role = if at % 2 == 0 { "user" } else { "assistant" };
+        assert_eq!(message["role"], role, "{body}");
+        let content = message["content"].as_array().unwrap();
+        assert!(!content.is_empty(), "{body}");
+        let mut results_are_over = false;
+        for (place, block) in content.iter().enumerate() {
+            let (kind, value) = block.as_object().unwrap().iter().next().unwrap();
+            match kind.as_str() {
+                "text" => assert!(!value.as_str().unwrap().trim().is_empty(), "{body}"),
+                "toolUse" => assert!(role == "assistant" && value["input"].is_object(), "{body}"),
+                "toolResult" => {
+                    assert!(role == "user" && !results_are_over, "{body}");
+                    assert!(!value["content"][0]["text"].as_str().unwrap().trim().is_empty(), "{body}");
+                }
+                "document" => assert!(content.iter().any(|block| block.get("text").is_some()), "{body}"),
+                "reasoningContent" => assert!(value["reasoningText"]["signature"].is_string(), "{body}"),
+                "cachePoint" => assert!(place > 0 && content[place - 1].get("cachePoint").is_none(), "{body}"),
+                other => panic!("{other}: {body}"),
+            }
+            results_are_over |= !matches!(kind.as_str(), "toolResult" | "cachePoint");
+            has_tools |= matches!(kind.as_str(), "toolUse" | "toolResult");
+        }
+    }
+    assert_eq!(body.get("toolConfig").is_some(), has_tools, "{body}");
+    if let Some(Value::String(end)) =
+        messages.last().map(|last| &last["content"].as_array().unwrap().last().unwrap()["text"])
+    {
+        assert_eq!(end.trim_end(), end);
+    }
+}

@@ -286,6 +286,30 @@ fn a_cut_stream_has_no_end_and_a_damaged_one_fails() {
 }
 
 #[test]
+fn payloads_that_are_none_are_passed_over() {
+    for fixture in fixtures("wire/converse/streams.jsonl") {
+        let all = fixture["events"].as_array().unwrap();
+        for (broken, event) in all.iter().enumerate() {
+            let payload = serde_json::to_vec(&event["payload"]).unwrap();
+            for at in 0..payload.len() {
+                let mut damaged = payload.clone();
+                damaged[at] = [b'"', b'}', b'[', b'\\', b'9', 0, 0xff][at % 7];
+                let mut bytes = Vec::new();
+                for (index, event) in all.iter().enumerate() {
+                    let whole = serde_json::to_vec(&event["payload"]).unwrap();
+                    let payload = if index == broken { &damaged } else { &whole };
+                    match (event["type"].as_str(), event["exception"].as_str()) {
+                        (Some(name), _) => write_event(&mut bytes, name, payload),
+                        (None, name) => write_exception(&mut bytes, name.unwrap(), payload),
+                    }
+                }
+                assert_order(fixture["name"].as_str().unwrap(), &events([bytes.as_slice()]));
+            }
+        }
+    }
+}
+
+#[test]
 fn a_stream_has_no_more_blocks_than_it_may() {
     let mut bytes = Vec::new();
     for index in 0..2_000 {

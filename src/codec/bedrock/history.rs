@@ -328,8 +328,8 @@ impl<'r> Planner<'r, '_> {
         if ends_with_answer && (self.thinks || self.shape.is(Trait::NoPrefill)) {
             self.lost.insert(Feature::Prefill);
             self.push(Side::User, Block::Text(Prose::plain(CONTINUE)), false);
-        } else if ends_with_answer {
-            self.history.messages.last_mut().into_iter().for_each(trim_end);
+        } else if let Some(last) = self.history.messages.last_mut().filter(|last| last.side == Side::Assistant) {
+            trim_end(last);
         }
     }
 }
@@ -367,7 +367,7 @@ fn name_documents(message: &mut Message<'_>) {
 
 /// A beginning of an answer may not end in white space.
 fn trim_end(message: &mut Message<'_>) {
-    let Some(Block::Text(text)) = message.blocks.last_mut() else { return };
+    let Some(Block::Text(text)) = message.blocks.iter_mut().rfind(|block| !is_mark(block)) else { return };
     let whole = plain(text);
     let kept = whole.trim_end();
     if kept.len() < whole.len() {
