@@ -292,7 +292,7 @@ impl<'r> Planner<'r, '_> {
     /// The mark's block, where the model knows it and something stands before it that can be cached.
     fn mark(&self, mark: CacheMark, before: Option<&Block<'r>>) -> Option<Block<'r>> {
         let can = match before {
-            None | Some(Block::Thought(..) | Block::Redacted(_)) => false,
+            None | Some(Block::Thought(..) | Block::Redacted(_) | Block::Cache(_)) => false,
             Some(_) => caches(self.shape),
         };
         can.then_some(Block::Cache(mark))
