@@ -1,7 +1,7 @@
 //! The Anthropic messages wire against its fixtures: every one is read, written again, cut and bent. Not what other
 //! formats make of them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::expect_fun_call)]
 
 use serde_json::{Value, json};
 use weir::chat::answer::Finish;
@@ -14,6 +14,7 @@ use weir::chat::request::{Depth, Effort, Role, Tool};
 use weir::chat::traits::{Trait, Traits};
 use weir::chat::wire::Wire;
 use weir::codec::anthropic::messages::Messages;
+use weir::codec::anthropic::seal::has_foreign_seals;
 use weir::codec::wire::{BadAnswer, ClientWire, Frame, ProviderWire, Shape};
 use weir::codec::writer::Writer;
 use weir::http::Headers;
@@ -432,7 +433,20 @@ fn bend(bytes: &[u8], other: &dyn Fn(u8) -> [u8; 4], visit: &mut dyn FnMut(&[u8]
     }
 }
 
-/// What Claude Code sends: 24 tools, three system blocks with marks, a system role inside the messages.
+/// Thoughts that Weir sealed for another vendor are known by a mark, and go no further than to it.
+#[test]
+fn seals_of_other_vendors_never_reach_anthropic() {
+    for fixture in fixtures("requests") {
+        let body = body(&fixture);
+        assert_eq!(has_foreign_seals(&body), name(&fixture).contains("another vendor's seal"), "{}", name(&fixture));
+        let request = Messages.decode_request(&body).unwrap();
+        let mut writer = Writer::with_capacity(1024);
+        Messages.encode_request(&request, &shape_of("claude-opus-5"), &mut writer).unwrap();
+        assert!(!has_foreign_seals(&writer.into_bytes()), "{}", name(&fixture));
+    }
+}
+
+/// What a coding agent sends: 24 tools, three system blocks with marks, a system role inside the messages.
 fn agent_body() -> Value {
     let mark = json!({"type": "ephemeral"});
     let tools: Vec<Value> = (0..24)

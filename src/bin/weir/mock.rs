@@ -7,16 +7,39 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
+mod ask;
 mod book;
+mod embedding;
+mod family;
 mod fault;
+mod frame;
 mod http;
-mod openai;
+mod json;
+mod place;
+mod reply;
+mod sample;
+mod schema;
 mod serve;
 
-use openai::Style;
+use reply::Style;
 use serve::Mock;
 
+const FAMILIES: &str = "\
+Paths tell the API family: /v1/chat/completions, /v1/embeddings and Azure's, /v1/responses, /v1/messages,
+/v1beta/models/M:generateContent and Vertex AI's (Claude too), /model/M/converse, /v2/chat and /v2/embed. Each refuses what
+its vendor refuses.
+
+The end of the user's last text steers the answer:
+  use the tool [NAME] [with {JSON}]   calls a tool that the request offers; `say so` puts text before it
+  two tools [interleaved]             calls two
+  think                               thinks first, signed where the family signs
+  refuse [the prompt]                 refuses
+  long                                ends at the token limit
+
+POST /_mock/faults orders a fault, as {\"status\": 429, \"times\": 1}; GET /_mock/requests shows what was received.";
+
 #[derive(clap::Args)]
+#[command(after_long_help = FAMILIES)]
 pub struct Args {
     /// Where to listen; may be repeated for independent mocks. `NAME@ADDR` names one; port 0 takes a free one.
     #[arg(long, value_name = "[NAME@]ADDR", default_value = "127.0.0.1:8080")]

@@ -158,6 +158,7 @@ impl Decoder {
         if self.open.iter().any(|open| open.index == index) {
             self.close(Some(index), sink);
         }
+        self.close_words(sink);
         if self.open.len() == MAX_OPEN {
             return;
         }
@@ -267,6 +268,18 @@ impl Decoder {
         if block.kind != Kind::Foreign {
             sink(Event::Close { block: block.number });
         }
+    }
+
+    /// Anthropic has one block open at a time; a server that leaves out the stop of a text or a thought ends it by opening
+    /// the next.
+    fn close_words(&mut self, sink: &mut Sink<'_>) {
+        self.open.retain(|block| {
+            let words = matches!(block.kind, Kind::Text | Kind::Thought);
+            if words {
+                sink(Event::Close { block: block.number });
+            }
+            !words
+        });
     }
 
     fn close_all(&mut self, sink: &mut Sink<'_>) {

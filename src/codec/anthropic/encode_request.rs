@@ -19,7 +19,7 @@ use crate::codec::wire::{Impossible, Shape};
 use crate::codec::writer::Writer;
 
 /// The version that Vertex wants inside the body.
-pub(super) const VERTEX_VERSION: &str = "vertex-2023-10-16";
+const VERTEX_VERSION: &str = "vertex-2023-10-16";
 
 /// The most cache marks in a request.
 const MAX_MARKS: usize = 4;
@@ -295,7 +295,7 @@ impl Body<'_, '_, '_> {
     fn write_system(&self, writer: &mut Writer, marks: &mut Marks) {
         match self.plan.system.as_slice() {
             [] => {}
-            [part] if part.cache.is_none() => {
+            [part] if is_plain(part) => {
                 if let Some(text) = text_of(part) {
                     writer.key("system").prose(text);
                 }
@@ -465,3 +465,6 @@ fn trimmed<'p>(text: &'p Prose<'_>, trims: bool) -> Prose<'p> {
         Prose::Plain(text) => Prose::plain(text.trim_end()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
-//! Writes a stream event by event. Anthropic allows one open block at a time: what belongs to a later one waits, within
-//! bounds. Nothing else is held back, except the end's own event, which holds the usage.
+//! Writes a stream event by event. Anthropic allows one open block at a time: a text or a thought is divided when another
+//! block has something to say; what comes beside an open call waits, within bounds. Nothing else is held back, except the
+//! end's own event, which holds the usage.
 
 use std::borrow::Cow;
 
@@ -173,11 +174,32 @@ impl Encoder {
                 Kind::Call { id: id.clone().into_owned(), name: name.clone().into_owned() }
             }
         };
+        if matches!(kind, Kind::Call { .. }) {
+            self.interrupt(out);
+        }
         self.blocks.push(Block { number, kind, index: None, waiting: Vec::new(), closed: false });
         self.advance(out);
     }
 
+    /// Ends an open text or thought, so that another block need not wait for it; what it still has to say goes into a
+    /// block of its own. A call cannot be divided.
+    fn interrupt(&mut self, out: &mut Vec<u8>) {
+        let Some(block) = self.blocks.iter_mut().find(|block| block.index.is_some()) else { return };
+        if matches!(block.kind, Kind::Call { .. }) {
+            return;
+        }
+        block_stop(block, out);
+        block.index = None;
+        if let Kind::Thought { sealed } = &mut block.kind {
+            *sealed = false;
+        }
+    }
+
     fn delta(&mut self, number: u32, delta: &Delta<'_>, out: &mut Vec<u8>) {
+        let is_open = self.blocks.iter().any(|block| block.number == number);
+        if is_open && self.live() != Some(number) && !says_nothing(delta) {
+            self.interrupt(out);
+        }
         let live = self.live();
         let Some(block) = self.blocks.iter_mut().find(|block| block.number == number) else { return };
         if live == Some(number) {

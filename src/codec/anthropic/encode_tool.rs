@@ -80,12 +80,11 @@ impl<'r, 'a> Tools<'r, 'a> {
             lost.insert(Feature::WebSearch);
             search = false;
         }
-        let mut tools = Self {
-            all,
-            search: search && !own_search,
-            choice: None,
-            one_at_a_time: request.parallel_calls == Some(false),
-        };
+        // A choice of a type that only Anthropic knows is written again as it is.
+        let raw_choice =
+            request.foreign.iter().any(|foreign| foreign.wire == Wire::Messages && foreign.name == "tool_choice");
+        let one_at_a_time = request.parallel_calls == Some(false) && !raw_choice;
+        let mut tools = Self { all, search: search && !own_search, choice: None, one_at_a_time };
         tools.choose(request, shape, lost);
         Ok(tools)
     }

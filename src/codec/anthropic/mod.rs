@@ -18,5 +18,5 @@ mod failure;
 mod finish;
 mod media;
 mod plan;
-mod seal;
+pub mod seal;
 mod usage;

@@ -2,8 +2,8 @@
 //!
 //! Clients send thinking blocks back as they got them, and their SDKs want a `signature` on each. A seal of another
 //! vendor, or none, is therefore written behind a mark of Weir's own: `weir-seal:<wire>:<r|p>:<id>:<data>`, or
-//! `weir-seal:-`. Anthropic would refuse such a signature, so a body that holds the mark must not be spliced
-//! (`splice::has_foreign_seals`).
+//! `weir-seal:-`. Anthropic would refuse such a signature, so a body that holds the mark must not be sent on as it is
+//! (`has_foreign_seals`).
 
 use std::borrow::Cow;
 
@@ -11,7 +11,13 @@ use crate::chat::part::Seal;
 use crate::chat::wire::Wire;
 
 /// What a signature that is not Anthropic's begins with.
-pub(super) const MARK: &str = "weir-seal:";
+const MARK: &str = "weir-seal:";
+
+/// Whether a request's body holds thoughts whose signatures Weir wrote for another vendor, which Anthropic would refuse:
+/// such a body is to be decoded and encoded, which leaves them out, even when nothing else changes.
+pub fn has_foreign_seals(body: &[u8]) -> bool {
+    memchr::memmem::find(body, MARK.as_bytes()).is_some()
+}
 
 /// The seal that a `signature` holds; `None` when it is empty or says that there was none.
 pub(super) fn read(signature: Cow<'_, str>) -> Option<Seal<'_>> {
@@ -49,7 +55,7 @@ pub(super) fn signature<'a>(seal: Option<&'a Seal<'_>>) -> Cow<'a, str> {
 mod tests {
     use std::borrow::Cow;
 
-    use super::{read, signature};
+    use super::{has_foreign_seals, read, signature};
     use crate::chat::part::Seal;
     use crate::chat::wire::Wire;
 
@@ -72,5 +78,11 @@ mod tests {
         assert_eq!(read(Cow::Borrowed("")), None);
         assert_eq!(read(Cow::Borrowed("weir-seal:nobody:p::x")), None);
         assert_eq!(read(Cow::Borrowed("EqQB")).map(|seal| seal.wire), Some(Wire::Messages));
+    }
+
+    #[test]
+    fn a_body_with_a_signature_of_weir_s_own_is_seen() {
+        assert!(has_foreign_seals(br#"{"signature":"weir-seal:-"}"#));
+        assert!(!has_foreign_seals(br#"{"signature":"EqQB"}"#));
     }
 }

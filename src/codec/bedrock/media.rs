@@ -147,7 +147,7 @@ fn format(media: &Media<'_>) -> Option<&'static str> {
         table.iter().find(|(media_type, _)| media_type.eq_ignore_ascii_case(name)).map(|(_, format)| *format)
     });
     named.or_else(|| match &media.source {
-        Source::Text(_) => Some("txt"),
+        Source::Text(_) => (media.kind == MediaKind::Document).then_some("txt"),
         Source::Base64(data) => BEGINNINGS
             .iter()
             .find(|(kind, start, _)| *kind == media.kind && data.starts_with(start))

@@ -68,9 +68,10 @@ pub fn plan(request: &Request<'_>, shape: &Shape<'_>, forced: bool, lost: &mut F
         depth => depth,
     };
     match (maker(shape), depth) {
-        (Maker::Anthropic, depth) if always => plan_always(&mut plan, depth, lost),
+        (Maker::Anthropic, depth) if always => plan_always(&mut plan, depth, forced, lost),
         (_, None) => {}
-        (Maker::Anthropic, Some(Depth::Off)) if shape.lacks(Capability::Reasoning) => {}
+        // Who takes budgets does not think unless it is told to; who decides itself may.
+        (Maker::Anthropic, Some(Depth::Off)) if !shape.is(Trait::AdaptiveThinking) => {}
         (Maker::Anthropic, Some(Depth::Off)) => plan.thinking = Thinking::Disabled,
         (Maker::Anthropic, Some(depth)) => {
             let adaptive = shape.is(Trait::AdaptiveThinking)
@@ -94,8 +95,10 @@ pub fn plan(request: &Request<'_>, shape: &Shape<'_>, forced: bool, lost: &mut F
     plan
 }
 
-fn plan_always(plan: &mut Plan, depth: Option<Depth>, lost: &mut Features) {
+fn plan_always(plan: &mut Plan, depth: Option<Depth>, forced: bool, lost: &mut Features) {
     plan.thinking = Thinking::Always;
+    // Where a tool may be forced on it all the same, it may not be told to think besides.
+    plan.shown = plan.shown.filter(|_| !forced);
     plan.effort = match depth {
         None | Some(Depth::Adaptive) => None,
         Some(Depth::Off) => {

@@ -1,8 +1,6 @@
 //! The tools of a request and the choice among them. Converse wants `toolConfig` whenever the conversation holds calls or
 //! results, and has no choice of none.
 
-use std::borrow::Cow;
-
 use crate::chat::capability::Capability;
 use crate::chat::feature::{Feature, Features};
 use crate::chat::part::{CacheMark, Content};
@@ -150,9 +148,9 @@ fn entries<'r>(request: &'r Request<'r>, shape: &Shape<'_>, lost: &mut Features)
     Ok(entries)
 }
 
-fn is_allowed(request: &Request<'_>, name: &Cow<'_, str>) -> bool {
+fn is_allowed(request: &Request<'_>, name: &str) -> bool {
     match &request.tool_choice {
-        Some(ToolChoice::Some(names) | ToolChoice::SomeRequired(names)) => names.contains(name),
+        Some(ToolChoice::Some(names) | ToolChoice::SomeRequired(names)) => names.iter().any(|one| one == name),
         Some(ToolChoice::Auto | ToolChoice::None | ToolChoice::Required | ToolChoice::One(_)) | None => true,
     }
 }
@@ -183,9 +181,7 @@ fn choice<'r>(request: &'r Request<'r>, shape: &Shape<'_>, lost: &mut Features) 
         ToolChoice::Required | ToolChoice::SomeRequired(_) => Choice::Any,
         ToolChoice::One(name) => Choice::One(name),
     };
-    // Claude cannot be forced while it thinks, and some of them always do.
-    let thinks = maker(shape) == Maker::Anthropic && shape.is(Trait::ThinkingAlwaysOn);
-    if thinks || shape.is(Trait::NoForcedToolUse) || shape.lacks(Capability::ToolChoice) {
+    if shape.is(Trait::NoForcedToolUse) || shape.lacks(Capability::ToolChoice) {
         lost.insert(Feature::ToolChoice);
         return None;
     }

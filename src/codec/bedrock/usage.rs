@@ -20,7 +20,10 @@ pub fn read(scanner: &mut Scanner<'_>) -> Result<Option<Usage>, Malformed> {
         } else if key.is("cacheWriteInputTokens") {
             written = scanner.whole_or_skip()?.unwrap_or_default();
         } else if key.is("cacheDetails") && scanner.peek()? == b'[' {
-            scanner.array(|scanner| Ok(long = long.saturating_add(read_detail(scanner)?)))?;
+            scanner.array(|scanner| {
+                long = long.saturating_add(read_detail(scanner)?);
+                Ok(())
+            })?;
         } else {
             scanner.pass()?;
         }

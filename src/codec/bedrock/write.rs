@@ -1,8 +1,7 @@
 //! Writes the body of a Converse request from what was decided. It decides nothing and cannot fail.
 
 use crate::chat::part::{CacheMark, MediaKind};
-use crate::chat::prose::Json;
-use crate::chat::request::{Effort, Output};
+use crate::chat::request::Output;
 use crate::codec::bedrock::arguments::{plain, write_arguments, write_schema};
 use crate::codec::bedrock::history::{Block, History, Message, Side};
 use crate::codec::bedrock::media::{Bytes, Medium, base64, document_name};
@@ -205,41 +204,25 @@ fn write_function(writer: &mut Writer, entry: &Entry<'_>) {
     });
 }
 
-/// `outputConfig`: a schema, as a string, and Claude's effort.
+/// `outputConfig`: a schema, as a string.
 fn write_output(writer: &mut Writer, body: &Body<'_>) {
-    let effort = body.thinking.effort.map(Effort::name);
-    let schema = match body.output {
-        Output::Schema { name, description, schema, .. } => Some((name, description, schema)),
-        Output::Text | Output::Json => None,
-    };
-    if effort.is_none() && schema.is_none() {
-        return;
-    }
+    let Output::Schema { name, description, schema, .. } = body.output else { return };
     writer.key("outputConfig").object(|writer| {
-        if let Some((name, description, schema)) = schema {
-            writer.key("textFormat").object(|writer| {
-                writer.key("type").string("json_schema");
-                writer.key("structure").object(|writer| {
-                    writer.key("jsonSchema").object(|writer| {
-                        writer.key("schema").string(&text_of(schema));
-                        if let Some(name) = name.as_ref().filter(|name| !name.is_empty()) {
-                            writer.key("name").string(name);
-                        }
-                        if let Some(description) = description.as_ref().filter(|text| !text.is_blank()) {
-                            writer.key("description").prose(description);
-                        }
-                    });
+        writer.key("textFormat").object(|writer| {
+            writer.key("type").string("json_schema");
+            writer.key("structure").object(|writer| {
+                writer.key("jsonSchema").object(|writer| {
+                    writer.key("schema").string(&String::from_utf8_lossy(schema.bytes()));
+                    if let Some(name) = name.as_ref().filter(|name| !name.is_empty()) {
+                        writer.key("name").string(name);
+                    }
+                    if let Some(description) = description.as_ref().filter(|text| !text.is_blank()) {
+                        writer.key("description").prose(description);
+                    }
                 });
             });
-        }
-        if let Some(effort) = effort {
-            writer.key("effort").string(effort);
-        }
+        });
     });
-}
-
-fn text_of<'j>(json: &'j Json<'_>) -> std::borrow::Cow<'j, str> {
-    String::from_utf8_lossy(json.bytes())
 }
 
 /// `additionalModelRequestFields`: what only one maker's models have; and where Claude's thinking is counted.
@@ -247,7 +230,7 @@ fn write_additional(writer: &mut Writer, body: &Body<'_>) {
     let thinking = &body.thinking;
     let always_shown = thinking.thinking == Thinking::Always && thinking.shown.is_some();
     let says_thinking = !matches!(thinking.thinking, Thinking::Unsaid | Thinking::Always) || always_shown;
-    if !says_thinking && body.settings.top_k.is_none() && !body.tools.serial {
+    if !says_thinking && thinking.effort.is_none() && body.settings.top_k.is_none() && !body.tools.serial {
         return;
     }
     writer.key("additionalModelRequestFields").object(|writer| {
@@ -260,6 +243,10 @@ fn write_additional(writer: &mut Writer, body: &Body<'_>) {
         }
         if says_thinking {
             write_thinking(writer, thinking);
+        }
+        // Not in `outputConfig`, which has had its own `effort` for a short time only.
+        if let Some(effort) = thinking.effort {
+            writer.key("output_config").object(|writer| writer.key("effort").string(effort.name()));
         }
         if body.tools.serial {
             writer.key("tool_choice").object(|writer| writer.key("disable_parallel_tool_use").bool(true));

@@ -143,6 +143,9 @@ fn plan_tools<'r>(
         lost.insert(Feature::StrictTools);
     }
     if settings.tools.is_empty() {
+        if !matches!(request.tool_choice, None | Some(ToolChoice::Auto | ToolChoice::None | ToolChoice::Some(_))) {
+            lost.insert(Feature::ToolChoice);
+        }
         return Ok(());
     }
     if request.parallel_calls == Some(false) {

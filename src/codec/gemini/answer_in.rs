@@ -176,7 +176,7 @@ fn push<'a>(part: WirePart<'a>, ids: &mut Ids, parts: &mut Vec<Part<'a>>) {
     match part.thing {
         Some(Thing::Call { id, name, arguments }) if !name.is_empty() => {
             let id = ids.next(id);
-            let arguments = arguments.map_or(Prose::EMPTY, json_text);
+            let arguments = arguments.map_or(Prose::plain("{}"), json_text);
             let signature = part.signature;
             parts.push(Content::Call(Call { id, name, arguments, kind: CallKind::Function, signature }).into());
         }

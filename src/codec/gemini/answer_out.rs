@@ -5,7 +5,7 @@ use crate::chat::part::{Content, Part};
 use crate::chat::wire::Wire;
 use crate::codec::gemini::grounding::{self, Cited};
 use crate::codec::gemini::track::Track;
-use crate::codec::gemini::{finish, media, part_out, raw, usage};
+use crate::codec::gemini::{finish, media, part_out, raw, seal, usage};
 use crate::codec::wire::Frame;
 use crate::codec::writer::Writer;
 
@@ -70,14 +70,14 @@ fn parts<'a>(writer: &mut Writer, all: &[Part<'a>], cited: &mut Vec<Cited<'a>>) 
                 sign(writer, call.signature.as_deref());
             }),
             Content::Thought(thought) => {
-                let seal = thought.seal.as_ref().filter(|seal| seal.wire == Wire::Gemini);
+                let seal = thought.seal.as_ref().map(seal::signature);
                 if thought.text.is_empty() && seal.is_none() {
                     continue;
                 }
                 writer.object(|writer| {
                     writer.key("text").prose(&thought.text);
                     writer.key("thought").bool(true);
-                    sign(writer, seal.map(|seal| seal.data.as_ref()));
+                    sign(writer, seal.as_deref());
                 });
             }
             Content::Foreign { wire: Wire::Gemini, raw: bytes, .. } => writer.raw(&raw::one_line(bytes.bytes())),

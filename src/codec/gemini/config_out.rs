@@ -120,6 +120,7 @@ fn thinking(writer: &mut Writer, request: &Request<'_>, target: &mut Target<'_>)
         return;
     };
     let level = match how(depth, target) {
+        Some(How::AsItLikes) if shown.is_none() => return,
         Some(how) => how,
         None if depth == Depth::Off => return,
         None => return target.lost.insert(Feature::ReasoningDepth),

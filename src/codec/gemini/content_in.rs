@@ -8,7 +8,7 @@ use crate::chat::prose::{Json, Prose};
 use crate::chat::request::{Foreign, Role, Turn};
 use crate::chat::wire::Wire;
 use crate::codec::gemini::member::members;
-use crate::codec::gemini::part_in::{Thing, WirePart, json_text, push, read};
+use crate::codec::gemini::part_in::{Thing, WirePart, join, json_text, push, read};
 use crate::codec::gemini::result;
 use crate::codec::json::{Malformed, Scanner};
 
@@ -77,7 +77,7 @@ impl<'a> Conversation<'a> {
             match thing {
                 Some(Thing::Call { id, name, arguments }) => {
                     let id = self.call(id, name.clone());
-                    let arguments = arguments.map_or(Prose::EMPTY, json_text);
+                    let arguments = arguments.map_or(Prose::plain("{}"), json_text);
                     let call = Call { id, name, arguments, kind: CallKind::Function, signature };
                     said.push(Content::Call(call).into());
                 }
@@ -93,8 +93,10 @@ impl<'a> Conversation<'a> {
             }
         }
         for (role, parts) in [(Role::Tool, results), (role, said)] {
-            if !parts.is_empty() {
-                self.turns.push(Turn { role, parts, name: None });
+            match self.turns.last_mut() {
+                _ if parts.is_empty() => {}
+                Some(last) if role == Role::Assistant && last.role == role => go_on(&mut last.parts, parts),
+                _ => self.turns.push(Turn { role, parts, name: None }),
             }
         }
     }
@@ -108,8 +110,8 @@ impl<'a> Conversation<'a> {
     /// The id of the call that a result belongs to: by its own id, else the first call of that name without a result.
     fn answer(&mut self, id: Option<Cow<'a, str>>, name: &str) -> Cow<'a, str> {
         let by_id = |call: &&mut Open<'a>| id.as_ref().is_none_or(|id| call.id == *id);
-        let found = self.calls.iter_mut().filter(|call| !call.answered && (id.is_some() || call.name == name));
-        match found.filter(by_id).next() {
+        let mut found = self.calls.iter_mut().filter(|call| !call.answered && (id.is_some() || call.name == name));
+        match found.find(by_id) {
             Some(call) => {
                 call.answered = true;
                 call.id.clone()
@@ -127,6 +129,23 @@ impl<'a> Conversation<'a> {
             }
         }
     }
+}
+
+/// Two turns of the model in a row are pieces of one answer, as clients keep a stream: its text goes on where it broke
+/// off.
+fn go_on<'a>(parts: &mut Vec<Part<'a>>, more: Vec<Part<'a>>) {
+    let mut more = more.into_iter();
+    if let Some(first) = more.next() {
+        match (parts.last_mut().map(|part| &mut part.content), first.content) {
+            (Some(Content::Text { text, .. }), Content::Text { text: rest, .. }) => join(text, rest),
+            (Some(Content::Thought(thought)), Content::Thought(rest)) if thought.seal.is_none() => {
+                join(&mut thought.text, rest.text);
+                thought.seal = rest.seal;
+            }
+            (_, content) => parts.push(content.into()),
+        }
+    }
+    parts.extend(more);
 }
 
 /// Reads `systemInstruction`: a turn, a part, a list of parts, or a string.

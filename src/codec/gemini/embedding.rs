@@ -12,6 +12,7 @@ use crate::codec::gemini::member::{members, whole};
 use crate::codec::gemini::wire::Gemini;
 use crate::codec::gemini::{failure, raw, usage};
 use crate::codec::json::{Malformed, Scanner};
+use crate::codec::vector;
 use crate::codec::wire::{BadAnswer, EmbeddingClient, EmbeddingProvider, Frame, Impossible, Shape};
 use crate::codec::writer::Writer;
 
@@ -136,37 +137,11 @@ fn task_word(task: EmbeddingTask) -> &'static str {
     }
 }
 
-fn values(writer: &mut Writer, vector: &Vector<'_>) {
-    writer.object(|writer| match vector {
+fn values(writer: &mut Writer, one: &Vector<'_>) {
+    writer.object(|writer| match one {
         Vector::Numbers(numbers) => writer.key("values").json(numbers),
-        Vector::Base64(text) => writer.key("values").array(|writer| {
-            floats(text).into_iter().for_each(|number| writer.raw(number.to_string().as_bytes()));
-        }),
+        Vector::Base64(text) => writer.key("values").json(&vector::to_numbers(text)),
     });
-}
-
-/// 32-bit floats, little-endian, out of base64; what is not finite is 0, which JSON can say.
-fn floats(base64: &str) -> Vec<f32> {
-    let digit = |byte: u8| match byte {
-        b'A'..=b'Z' => Some(byte - b'A'),
-        b'a'..=b'z' => Some(byte - b'a' + 26),
-        b'0'..=b'9' => Some(byte - b'0' + 52),
-        b'+' | b'-' => Some(62),
-        b'/' | b'_' => Some(63),
-        _ => None,
-    };
-    let (mut bits, mut held) = (0_u32, 0);
-    let mut bytes = Vec::with_capacity(base64.len() / 4 * 3);
-    for six in base64.bytes().filter_map(digit) {
-        bits = bits << 6 | u32::from(six);
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            bytes.push((bits >> held) as u8);
-        }
-    }
-    let (words, _) = bytes.as_chunks::<4>();
-    words.iter().map(|word| f32::from_le_bytes(*word)).map(|one| if one.is_finite() { one } else { 0.0 }).collect()
 }
 
 impl EmbeddingProvider for Gemini {
@@ -306,4 +281,134 @@ fn numbers<'a>(scanner: &mut Scanner<'a>) -> Result<&'a [u8], Malformed> {
         _ => Err(scanner.malformed("a number is expected")),
     })?;
     Ok(scanner.slice(start..scanner.offset()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use serde_json::{Value, json};
+
+    use super::embeds_content;
+    use crate::chat::embedding::{EmbeddingAnswer, EmbeddingInput, EmbeddingRequest, EmbeddingTask, Vector};
+    use crate::chat::family::ApiFamily;
+    use crate::chat::feature::Feature;
+    use crate::chat::prose::Prose;
+    use crate::chat::traits::Traits;
+    use crate::codec::gemini::raw;
+    use crate::codec::gemini::wire::Gemini;
+    use crate::codec::wire::{BadAnswer, EmbeddingClient, EmbeddingProvider, Frame, Shape};
+    use crate::codec::writer::Writer;
+
+    fn shape(model: &str, api: ApiFamily) -> Shape<'_> {
+        Shape { model, api, vendor: "gemini", traits: Traits::NONE, capabilities: None, max_output: None }
+    }
+
+    fn frame() -> Frame {
+        let (id, model) = (String::new(), String::new());
+        Frame { id, model, created: 1, input_tokens: 0, include_usage: false, sse: false }
+    }
+
+    #[test]
+    fn models_after_the_first_embed_one_content_at_vertex() {
+        assert!(
+            embeds_content("gemini-embedding-2")
+                && embeds_content("publishers/google/models/gemini-embedding-2-preview")
+        );
+        assert!(!embeds_content("gemini-embedding-001") && !embeds_content("text-embedding-005"));
+    }
+
+    fn embedding_request<'a>(texts: &[&'a str]) -> EmbeddingRequest<'a> {
+        EmbeddingRequest {
+            inputs: texts.iter().map(|text| EmbeddingInput::Text(Prose::plain(*text))).collect(),
+            dimensions: Some(256),
+            task: Some(EmbeddingTask::Query),
+            ..EmbeddingRequest::default()
+        }
+    }
+
+    fn embedding_body(request: &EmbeddingRequest<'_>, shape: &Shape<'_>) -> Result<Value, Feature> {
+        let mut writer = Writer::with_capacity(256);
+        let lost = Gemini.encode_request(request, shape, &mut writer);
+        lost.map(|_| serde_json::from_slice(&writer.into_bytes()).unwrap()).map_err(|impossible| impossible.feature)
+    }
+
+    #[test]
+    fn embeddings_are_asked_for_in_each_sides_form() {
+        let request = embedding_request(&["a", "b"]);
+        let one = |text: &str| {
+            json!({"model": "models/gemini-embedding-001", "content": {"parts": [{"text": text}]},
+            "taskType": "RETRIEVAL_QUERY", "outputDimensionality": 256})
+        };
+        let studio = embedding_body(&request, &shape("gemini-embedding-001", ApiFamily::Gemini)).unwrap();
+        assert_eq!(studio, json!({"requests": [one("a"), one("b")]}));
+        let body = serde_json::to_vec(&studio).unwrap();
+        let back = Gemini.decode_request(&body).unwrap();
+        assert_eq!((back.inputs.len(), back.dimensions, back.task), (2, Some(256), Some(EmbeddingTask::Query)));
+        let vertex = embedding_body(&request, &shape("text-embedding-005", ApiFamily::Vertex)).unwrap();
+        let instance = |text: &str| json!({"content": text, "task_type": "RETRIEVAL_QUERY"});
+        let expected =
+            json!({"instances": [instance("a"), instance("b")], "parameters": {"outputDimensionality": 256}});
+        assert_eq!(vertex, expected);
+        let newest = shape("gemini-embedding-2", ApiFamily::Vertex);
+        assert_eq!(embedding_body(&request, &newest), Err(Feature::Choices));
+        let single = embedding_body(&embedding_request(&["a"]), &newest).unwrap();
+        assert_eq!(single["content"], json!({"parts": [{"text": "a"}]}));
+        let tokens = EmbeddingRequest { inputs: vec![EmbeddingInput::Tokens(vec![1])], ..EmbeddingRequest::default() };
+        assert_eq!(embedding_body(&tokens, &newest), Err(Feature::TokenInput));
+    }
+
+    #[test]
+    fn embedding_requests_are_read_in_both_forms() {
+        let read = |body: &str| {
+            let request = Gemini.decode_request(body.as_bytes()).map_err(|malformed| malformed.what)?;
+            let texts = request.inputs.iter().map(|input| match input {
+                EmbeddingInput::Text(words) => raw::text(words).into_owned(),
+                EmbeddingInput::Tokens(_) => panic!(),
+            });
+            Ok::<_, &str>((texts.collect::<Vec<_>>(), request.task))
+        };
+        let single = r#"{"content":{"parts":[{"text":"a"},{"text":"\"b\""}]},"task_type":"SEMANTIC_SIMILARITY"}"#;
+        assert_eq!(read(single), Ok((vec!["a\n\"b\"".into()], Some(EmbeddingTask::Similarity))));
+        let mixed = r#"{"requests":[{"content":{"parts":[{"text":"a"}]},"taskType":"CLUSTERING"},{"content":{"parts":[{"text":"b"}]}}]}"#;
+        assert_eq!(read(mixed), Err("`taskType` and `outputDimensionality` are the same in all requests of a batch"));
+        assert_eq!(read(r#"{"requests":[]}"#), Err("`content` is missing"));
+        assert_eq!(read(r#"{"content":{"parts":[{"inlineData":{}}]}}"#), Err("only text can be embedded"));
+    }
+
+    #[test]
+    fn vectors_are_read_from_every_form() {
+        for (body, vectors, input) in [
+            (
+                r#"{"embeddings":[{"values":[0.5,-1e-3]},{"values":[1]}],"usageMetadata":{"promptTokenCount":4}}"#,
+                2,
+                Some(4),
+            ),
+            (r#"{"embedding":{"values":[0.5]}}"#, 1, None),
+            (
+                r#"{"predictions":[{"embeddings":{"values":[0.5],"statistics":{"token_count":3.0,"truncated":false}}},{"embeddings":{"statistics":{"token_count":2},"values":[1]}}]}"#,
+                2,
+                Some(5),
+            ),
+        ] {
+            let answer = Gemini.decode_answer(body.as_bytes()).unwrap();
+            assert_eq!((answer.vectors.len(), answer.usage.map(|usage| usage.input)), (vectors, input), "{body}");
+            let written = Gemini.encode_answer(&answer, &frame(), false);
+            let again = Gemini.decode_answer(&written).unwrap();
+            assert_eq!((again.vectors.len(), again.usage.map(|usage| usage.input)), (vectors, input), "{body}");
+        }
+        for body in [r#"{"embeddings":[]}"#, r#"{"embeddings":[{"values":["x"]}]}"#, "{}"] {
+            let read = Gemini.decode_answer(body.as_bytes());
+            assert!(matches!(read, Err(BadAnswer::Malformed(_))), "{body}");
+        }
+    }
+
+    #[test]
+    fn vectors_in_base64_become_numbers() {
+        let vectors = vec![Vector::Base64("AAAAPwAAgL8=".into())];
+        let answer = EmbeddingAnswer { vectors, ..EmbeddingAnswer::default() };
+        let body = Gemini.encode_answer(&answer, &frame(), false);
+        let expected = json!({"embeddings": [{"values": [0.5, -1]}], "embedding": {"values": [0.5, -1]}});
+        assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), expected);
+    }
 }

@@ -21,6 +21,7 @@ pub mod request_in;
 pub mod request_out;
 pub mod result;
 pub mod schema;
+pub mod seal;
 pub mod stream_in;
 pub mod stream_out;
 pub mod tool_in;

@@ -8,6 +8,8 @@ use crate::chat::prose::{Json, Prose};
 use crate::chat::wire::Wire;
 use crate::codec::gemini::media::{kind_of, kind_of_address, source_of, standard_base64};
 use crate::codec::gemini::member::{boolean, members};
+use crate::codec::gemini::raw::{self, one_line};
+use crate::codec::gemini::seal;
 use crate::codec::json::{Malformed, Scanner, Text};
 
 /// A part as it stands in the body.
@@ -176,14 +178,12 @@ fn object<'a>(scanner: &mut Scanner<'a>) -> Result<Json<'a>, Malformed> {
 /// The text of a JSON value, as prose.
 pub fn json_text(json: Json<'_>) -> Prose<'_> {
     match json.0 {
-        Cow::Borrowed(bytes) => Prose::Plain(String::from_utf8_lossy(bytes)),
-        Cow::Owned(bytes) => Prose::Plain(Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())),
+        Cow::Borrowed(bytes) => match one_line(bytes) {
+            Cow::Borrowed(bytes) => Prose::Plain(String::from_utf8_lossy(bytes)),
+            Cow::Owned(bytes) => Prose::Plain(Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())),
+        },
+        Cow::Owned(bytes) => Prose::Plain(Cow::Owned(String::from_utf8_lossy(&one_line(&bytes)).into_owned())),
     }
-}
-
-/// Gemini's seal.
-pub fn seal(data: Cow<'_, str>) -> Seal<'_> {
-    Seal { wire: Wire::Gemini, data, redacted: false, id: None }
 }
 
 /// Pushes what is neither call nor result. A signature on words or a medium becomes a thought without words behind
@@ -192,26 +192,44 @@ pub fn push<'a>(
     thing: Option<Thing<'a>>,
     thought: bool,
     signature: Option<Cow<'a, str>>,
-    raw: Json<'a>,
+    whole: Json<'a>,
     parts: &mut Vec<Part<'a>>,
 ) {
-    let seal = signature.map(seal);
+    let seal = signature.map(seal::read);
     match thing {
-        Some(Thing::Text(text)) if thought => {
-            parts.push(Content::Thought(Thought { text: text.prose(), seal }).into());
-            return;
-        }
+        Some(Thing::Text(text)) if thought => return think(text.prose(), seal, parts),
         Some(Thing::Text(text)) if text.is_empty() => {}
         Some(Thing::Text(text)) => parts.push(Content::text(text.prose()).into()),
         Some(Thing::Media(media)) => parts.push(Content::Media(media).into()),
         Some(Thing::Other(kind)) => {
-            // Its signature stands in `raw`.
-            parts.push(Content::Foreign { wire: Wire::Gemini, kind, raw }.into());
+            // Its signature stands in the whole.
+            parts.push(Content::Foreign { wire: Wire::Gemini, kind, raw: whole }.into());
             return;
         }
         Some(Thing::Call { .. } | Thing::Response { .. }) | None => {}
     }
     if seal.is_some() {
         parts.push(Content::Thought(Thought { text: Prose::EMPTY, seal }).into());
+    }
+}
+
+/// A thought. In the history of a stream it stands in pieces, and its seal comes with the last one.
+fn think<'a>(text: Prose<'a>, seal: Option<Seal<'a>>, parts: &mut Vec<Part<'a>>) {
+    match parts.last_mut().map(|part| &mut part.content) {
+        Some(Content::Thought(before)) if before.seal.is_none() => {
+            join(&mut before.text, text);
+            before.seal = seal;
+        }
+        _ => parts.push(Content::Thought(Thought { text, seal }).into()),
+    }
+}
+
+/// Puts a text behind another.
+pub fn join<'a>(text: &mut Prose<'a>, more: Prose<'a>) {
+    match (&mut *text, more) {
+        (_, more) if more.is_empty() => {}
+        (Prose::Escaped(bytes), Prose::Escaped(more)) => bytes.to_mut().extend_from_slice(&more),
+        (Prose::Plain(text), Prose::Plain(more)) => text.to_mut().push_str(&more),
+        (_, more) => *text = Prose::plain(format!("{}{}", raw::text(text), raw::text(&more))),
     }
 }

@@ -29,7 +29,8 @@ pub fn write(writer: &mut Writer, plan: &Plan<'_>, target: &Target<'_>) {
                     writer.key("parts").array(|writer| pieces_out(writer, pieces, target, &mut signatures, None));
                 }
                 Entry::Model(pieces) => {
-                    let skip = (target.generation.is_3() && index >= current && unsigned(entry)).then_some(SKIP);
+                    let skip =
+                        (target.generation.is_3() && index >= current && signatures.lacks(entry)).then_some(SKIP);
                     writer.key("role").string("model");
                     writer.key("parts").array(|writer| pieces_out(writer, pieces, target, &mut signatures, skip));
                 }
@@ -44,21 +45,25 @@ pub fn write(writer: &mut Writer, plan: &Plan<'_>, target: &Target<'_>) {
     });
 }
 
-/// Whether a step of the model's calls tools and no signature came with it.
-fn unsigned(entry: &Entry<'_>) -> bool {
-    calls(entry).next().is_some() && calls(entry).all(|call| call.signature.is_none())
-}
-
 /// Signatures that are written: each copy is billed.
 #[derive(Default)]
 struct Signatures<'r>(Vec<&'r str>);
 
 impl<'r> Signatures<'r> {
-    fn write(&mut self, writer: &mut Writer, signature: &'r str) {
-        if !self.0.contains(&signature) {
+    /// Whether a step of the model's calls tools and brings no signature that is not written yet.
+    fn lacks(&self, entry: &Entry<'_>) -> bool {
+        let fresh = |signature: &str| !self.0.contains(&signature);
+        calls(entry).next().is_some() && !calls(entry).any(|call| call.signature.as_deref().is_some_and(fresh))
+    }
+
+    /// Writes the signature unless it is written already, and says whether it did.
+    fn write(&mut self, writer: &mut Writer, signature: &'r str) -> bool {
+        let fresh = !self.0.contains(&signature);
+        if fresh {
             self.0.push(signature);
             writer.key("thoughtSignature").string(signature);
         }
+        fresh
     }
 }
 
@@ -83,10 +88,9 @@ fn pieces_out<'r>(
             }),
             Piece::Call(call) => writer.object(|writer| {
                 call_out(writer, call, target.takes_ids());
-                match (&call.signature, skip.take()) {
-                    (Some(signature), _) => signatures.write(writer, signature),
-                    (None, Some(skip)) => writer.key("thoughtSignature").string(skip),
-                    (None, None) => {}
+                let signed = call.signature.as_ref().is_some_and(|signature| signatures.write(writer, signature));
+                if let (false, Some(skip)) = (signed, skip.take()) {
+                    writer.key("thoughtSignature").string(skip);
                 }
             }),
             Piece::Text(_) | Piece::Media(_) | Piece::Blank => writer.object(|writer| {

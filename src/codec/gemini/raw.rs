@@ -25,7 +25,8 @@ pub fn object(text: &str) -> Option<Cow<'_, [u8]>> {
     Some(one_line(bytes))
 }
 
-/// JSON on one line, with control characters in strings escaped: server-sent events end at a line's end.
+/// JSON on one line: control characters in strings escaped, and no white space between, if there is any such character.
+/// Server-sent events end at a line's end, and Google writes its answers over many lines.
 pub fn one_line(json: &[u8]) -> Cow<'_, [u8]> {
     if !json.iter().any(|byte| *byte < 0x20) {
         return Cow::Borrowed(json);
@@ -36,7 +37,7 @@ pub fn one_line(json: &[u8]) -> Cow<'_, [u8]> {
     for byte in json {
         match byte {
             0..0x20 if in_string => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
-            0..0x20 => out.push(b' '),
+            0..=b' ' if !in_string => {}
             other => out.push(*other),
         }
         in_string ^= *byte == b'"' && !escaped;
@@ -72,7 +73,7 @@ mod tests {
             ("", "{}"),
             ("  ", "{}"),
             (r#" {"a":[1]} "#, r#"{"a":[1]}"#),
-            ("{\n \"a\": \"x\ny\\\\\"\n}", "{  \"a\": \"x\\u000ay\\\\\" }"),
+            ("{\n \"a\": \"x\ny\\\\\"\n}", "{\"a\":\"x\\u000ay\\\\\"}"),
             (r#"{"a":"#, r#"{"_raw":"{\"a\":"}"#),
             ("[1]", r#"{"_raw":"[1]"}"#),
             (r#"{} {}"#, r#"{"_raw":"{} {}"}"#),

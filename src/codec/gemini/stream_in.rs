@@ -11,7 +11,8 @@ use crate::chat::usage::Usage;
 use crate::codec::gemini::answer_in::{Ids, Response, read};
 use crate::codec::gemini::elements::Elements;
 use crate::codec::gemini::finish;
-use crate::codec::gemini::part_in::{Thing, WirePart, json_text, seal};
+use crate::codec::gemini::part_in::{Thing, WirePart, json_text};
+use crate::codec::gemini::seal;
 use crate::codec::gemini::track::Track;
 use crate::codec::json::Scanner;
 use crate::codec::sse_stream::{DecodeEvent, SseStream};
@@ -208,7 +209,7 @@ impl Reader {
     /// The seal of the open thought, or of one without words. It is a thought's last word.
     fn seal(&mut self, signature: Cow<'_, str>, sink: &mut dyn FnMut(Event<'_>)) {
         let block = self.enter(Kind::Thought, sink);
-        sink(Event::Delta { block, delta: Delta::Seal(seal(signature)) });
+        sink(Event::Delta { block, delta: Delta::Seal(seal::read(signature)) });
         self.close(sink);
     }
 

@@ -9,10 +9,9 @@ use crate::chat::failure::{Failure, FailureKind};
 use crate::chat::part::{Call, CallKind};
 use crate::chat::prose::Prose;
 use crate::chat::usage::Usage;
-use crate::chat::wire::Wire;
 use crate::codec::gemini::grounding::{self, Cited};
 use crate::codec::gemini::track::Track;
-use crate::codec::gemini::{failure, finish, part_out, usage};
+use crate::codec::gemini::{failure, finish, part_out, seal, usage};
 use crate::codec::json::write_string;
 use crate::codec::wire::{EncodeStream, Frame};
 use crate::codec::writer::{Writer, sse_event};
@@ -110,10 +109,10 @@ impl Stream {
                 writer.key("text").prose(text);
                 writer.key("thought").bool(true);
             }),
-            (Block::Thought, Delta::Seal(seal)) if seal.wire == Wire::Gemini => self.chunk(out, |writer| {
+            (Block::Thought, Delta::Seal(seal)) => self.chunk(out, |writer| {
                 writer.key("text").string("");
                 writer.key("thought").bool(true);
-                writer.key("thoughtSignature").string(&seal.data);
+                writer.key("thoughtSignature").string(&seal::signature(seal));
             }),
             (Block::Text, Delta::Citation(citation)) if self.cited.len() < MAX_CITATIONS => {
                 if let Some(one) = Cited::of(citation, 0, &self.text) {

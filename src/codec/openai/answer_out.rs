@@ -126,7 +126,7 @@ impl<'r, 'b> Message<'r, 'b> {
             writer.key("reasoning_content").prose(&joined(&texts, "\n"));
         }
         let sealed = |thought: &&Thought<'_>| thought.seal.as_ref().is_some_and(|seal| seal.wire == Wire::Messages);
-        if self.thoughts.iter().any(|thought| sealed(&thought)) {
+        if self.thoughts.iter().any(sealed) {
             writer.key("thinking_blocks").array(|writer| {
                 for thought in &self.thoughts {
                     if let Some(seal) = thought.seal.as_ref().filter(|seal| seal.wire == Wire::Messages) {

@@ -255,3 +255,100 @@ fn read_embedding_usage(scanner: &mut Scanner<'_>) -> Result<Option<Usage>, Malf
     })?;
     Ok(total.map(|input| Usage { input, ..Usage::default() }))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+    use serde_json::{Value, json};
+
+    use super::Embeddings;
+    use crate::chat::embedding::EmbeddingInput;
+    use crate::chat::family::ApiFamily;
+    use crate::chat::feature::Feature;
+    use crate::chat::traits::Traits;
+    use crate::codec::wire::{BadAnswer, EmbeddingClient, EmbeddingProvider, Frame, Shape};
+    use crate::codec::writer::Writer;
+
+    fn written(body: &str, vendor: &str) -> Result<(Value, String), Feature> {
+        let (api, traits) = (ApiFamily::OpenAi, Traits::NONE);
+        let shape = Shape { model: "m", api, vendor, traits, capabilities: None, max_output: None };
+        let request = EmbeddingClient::decode_request(&Embeddings, body.as_bytes()).unwrap();
+        let mut writer = Writer::with_capacity(64);
+        let lost = Embeddings.encode_request(&request, &shape, &mut writer).map_err(|error| error.feature)?;
+        Ok((serde_json::from_slice(&writer.into_bytes()).unwrap(), lost.to_string()))
+    }
+
+    #[test]
+    fn requests_are_written_in_the_vendor_s_words() {
+        for (body, vendor, expected, lost) in [
+            (
+                r#"{"model":"x","input":"a","dimensions":8,"encoding_format":"base64","user":"u"}"#,
+                "openai",
+                json!({"model": "m", "input": "a", "dimensions": 8, "encoding_format": "base64"}),
+                "",
+            ),
+            (
+                r#"{"input":["a","b"],"dimensions":8,"encoding_format":"base64"}"#,
+                "mistral",
+                json!({"model": "m", "input": ["a", "b"], "output_dimension": 8}),
+                "",
+            ),
+            (r#"{"input":[1,2]}"#, "azure", json!({"model": "m", "input": [1, 2]}), ""),
+            (r#"{"input":[[1,2],[3]]}"#, "openai", json!({"model": "m", "input": [[1, 2], [3]]}), ""),
+            (
+                r#"{"input":["a"],"input_type":"search_document"}"#,
+                "voyage",
+                json!({"model": "m", "input": "a", "input_type": "document"}),
+                "",
+            ),
+            (r#"{"input":"a"}"#, "nvidia_nim", json!({"model": "m", "input": "a", "input_type": "query"}), ""),
+            (r#"{"input":"a","input_type":"query"}"#, "openai", json!({"model": "m", "input": "a"}), "task_type"),
+        ] {
+            assert_eq!(written(body, vendor).unwrap(), (expected, lost.to_owned()), "{vendor}: {body}");
+        }
+        assert_eq!(written(r#"{"input":[1]}"#, "mistral"), Err(Feature::TokenInput));
+    }
+
+    #[test]
+    fn wrong_inputs_are_refused() {
+        for body in [r#"{"input":1}"#, r#"{"input":["a",1]}"#, r#"{"input":[1.5]}"#, r#"{"model":"x"}"#, "[]"] {
+            assert!(EmbeddingClient::decode_request(&Embeddings, body.as_bytes()).is_err(), "{body}");
+        }
+        let request = EmbeddingClient::decode_request(&Embeddings, br#"{"input":[]}"#).unwrap();
+        assert!(request.inputs.is_empty());
+        let request = EmbeddingClient::decode_request(&Embeddings, br#"{"input":[7]}"#).unwrap();
+        assert!(matches!(request.inputs.as_slice(), [EmbeddingInput::Tokens(tokens)] if *tokens == [7]));
+    }
+
+    #[test]
+    fn vectors_come_in_the_form_that_was_asked_for() {
+        let body = br#"{"object":"list","data":[{"index":1,"embedding":[3,4]},{"index":0,"embedding":"AACAPwAAAEA="}],
+            "model":"m","usage":{"total_tokens":5}}"#;
+        let answer = EmbeddingProvider::decode_answer(&Embeddings, body).unwrap();
+        let frame = Frame {
+            id: String::new(),
+            model: "shown".into(),
+            created: 0,
+            input_tokens: 1,
+            include_usage: false,
+            sse: false,
+        };
+        for (base64, vectors) in
+            [(false, [json!([1, 2]), json!([3, 4])]), (true, [json!("AACAPwAAAEA="), json!("AABAQAAAgEA=")])]
+        {
+            let bytes = EmbeddingClient::encode_answer(&Embeddings, &answer, &frame, base64);
+            let value: Value = serde_json::from_slice(&bytes).unwrap();
+            assert_eq!([&value["data"][0]["embedding"], &value["data"][1]["embedding"]], [&vectors[0], &vectors[1]]);
+            assert_eq!((&value["usage"]["prompt_tokens"], &value["data"][1]["index"]), (&json!(5), &json!(1)));
+        }
+    }
+
+    #[test]
+    fn an_error_in_place_of_vectors_is_one() {
+        let failed = EmbeddingProvider::decode_answer(&Embeddings, br#"{"error":{"message":"x","code":429}}"#);
+        assert!(matches!(failed, Err(BadAnswer::Failure(_))));
+        let failed = EmbeddingProvider::decode_answer(&Embeddings, b"{}");
+        assert!(matches!(failed, Err(BadAnswer::Malformed(_))));
+    }
+}

@@ -119,10 +119,10 @@ impl<'a> Said<'a> {
             b"error" | b"errors" => self.error(scanner),
             b"detail" => self.detail(scanner),
             b"base_resp" => {
-                if let Some((code, message)) = read_base_resp(scanner)? {
+                if let Some(trouble) = read_base_resp(scanner)? {
                     self.certain = true;
-                    self.code = Some(Cow::Owned(code.to_string()));
-                    self.message = message.or(self.message.take());
+                    self.code = Some(Cow::Owned(trouble.code.to_string()));
+                    self.message = trouble.message.or(self.message.take());
                 }
                 Ok(())
             }
@@ -247,8 +247,14 @@ impl<'a> Said<'a> {
     }
 }
 
-/// MiniMax's `base_resp{status_code, status_msg}`: the code, when it is not zero, and the message.
-pub(super) fn read_base_resp<'a>(scanner: &mut Scanner<'a>) -> Result<Option<(u64, Option<Cow<'a, str>>)>, Malformed> {
+/// What MiniMax's `base_resp` tells when its code is not zero.
+pub(super) struct Trouble<'a> {
+    code: u64,
+    message: Option<Cow<'a, str>>,
+}
+
+/// MiniMax's `base_resp{status_code, status_msg}`; `None` when all is well.
+pub(super) fn read_base_resp<'a>(scanner: &mut Scanner<'a>) -> Result<Option<Trouble<'a>>, Malformed> {
     let (mut code, mut message) = (0, None);
     field::members_or_skip(scanner, |scanner, key| {
         match key.bytes().as_ref() {
@@ -258,7 +264,7 @@ pub(super) fn read_base_resp<'a>(scanner: &mut Scanner<'a>) -> Result<Option<(u6
         }
         Ok(())
     })?;
-    Ok((code != 0).then_some((code, message)))
+    Ok((code != 0).then_some(Trouble { code, message }))
 }
 
 /// What vendors' codes and types mean. A word that only repeats the status says nothing more.
@@ -330,5 +336,6 @@ fn is_unpaid(message: &str) -> bool {
 
 /// The message as far as it is passed on.
 fn cut(message: &str) -> &str {
-    message.get(..message.floor_char_boundary(MAX_MESSAGE)).unwrap_or(message)
+    let end = (0..=MAX_MESSAGE).rev().find(|at| message.is_char_boundary(*at));
+    end.filter(|end| *end < message.len()).and_then(|end| message.get(..end)).unwrap_or(message)
 }

@@ -4,6 +4,7 @@ pub mod chat;
 pub mod embedding;
 pub mod error;
 pub mod head;
+pub mod quirk;
 pub mod splice;
 pub mod stream;
 pub mod usage;

@@ -58,7 +58,7 @@ impl<'r, 'b> Marked<'r, 'b> {
             }
         }
         if let Some(mark) = request.cache_all {
-            match all().filter(|part| carries(part)).last().filter(|_| style != Style::None) {
+            match all().rfind(|part| carries(part)).filter(|_| style != Style::None) {
                 Some(last) if last.cache.is_none() => parts.push((last, mark)),
                 Some(_) => {}
                 None => target.lose(Feature::CacheMark),

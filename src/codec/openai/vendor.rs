@@ -74,6 +74,8 @@ pub(super) struct Vendor {
     pub(super) documents: Documents,
     /// `stream_options` is refused, or usage comes unasked.
     pub(super) no_stream_options: bool,
+    /// Members that it does not know are refused, not ignored.
+    strict: bool,
     /// Contents of text alone must be strings.
     pub(super) flat_text: bool,
     /// Turns must alternate between user and assistant.
@@ -97,6 +99,7 @@ const OPENAI: Vendor = Vendor {
     prefill: Prefill::Ignored,
     documents: Documents::File,
     no_stream_options: false,
+    strict: false,
     flat_text: false,
     alternates: false,
     short_ids: false,
@@ -142,6 +145,7 @@ const VENDORS: &[Vendor] = &[
         prefill: Prefill::Member("prefix"),
         documents: Documents::DocumentUrl,
         no_stream_options: true,
+        strict: true,
         flat_text: false,
         short_ids: true,
         max_temperature: 1.5,
@@ -165,6 +169,7 @@ const VENDORS: &[Vendor] = &[
         ],
         prefill: Prefill::Continued,
         documents: Documents::None,
+        strict: true,
         no_nulls: true,
         ..OTHERS
     },
@@ -242,12 +247,20 @@ const VENDORS: &[Vendor] = &[
     Vendor {
         names: &["nvidia_nim"],
         format: Format::Template,
+        strict: true,
         refuses: NO_STRICT,
         documents: Documents::None,
         ..OTHERS
     },
     Vendor { names: &["baseten"], format: Format::Template, documents: Documents::None, ..OTHERS },
-    Vendor { names: &["cerebras"], new_limit: true, refuses: CEREBRAS, documents: Documents::None, ..OTHERS },
+    Vendor {
+        names: &["cerebras"],
+        new_limit: true,
+        strict: true,
+        refuses: CEREBRAS,
+        documents: Documents::None,
+        ..OTHERS
+    },
     Vendor { names: &["sambanova"], refuses: SAMBANOVA, documents: Documents::None, ..OTHERS },
     Vendor { names: &["ollama"], refuses: OLLAMA, documents: Documents::None, ..OTHERS },
     Vendor {
@@ -310,9 +323,17 @@ impl Vendor {
         self.refuses.contains(&feature)
     }
 
-    /// What it refuses.
-    pub(super) fn refused(&self) -> &'static [Feature] {
-        self.refuses
+    /// Whether a client's own request must do without the member of a feature. Members that OpenAI alone has are ignored
+    /// by most.
+    pub(super) fn cannot_stand(&self, feature: Feature) -> bool {
+        const OPENAI_ALONE: [Feature; 5] =
+            [Feature::Verbosity, Feature::Store, Feature::Metadata, Feature::ServiceTier, Feature::CacheKey];
+        self.refuses(feature) && (self.strict || !OPENAI_ALONE.contains(&feature))
+    }
+
+    /// Whether it has a row of its own.
+    pub(super) fn is_known(&self) -> bool {
+        !self.names.is_empty()
     }
 
     /// Whether it is OpenAI, or Azure, whose API is OpenAI's.

@@ -10,6 +10,7 @@ use crate::chat::traits::Trait;
 use crate::chat::wire::Wire;
 use crate::codec::effort::effort_of;
 use crate::codec::responses::compose_item::{leading_instructions, write_input, write_instructions};
+use crate::codec::responses::composer::{Composer, impossible};
 use crate::codec::responses::setting::ENCRYPTED;
 use crate::codec::wire::{Impossible, Shape};
 use crate::codec::writer::Writer;
@@ -17,37 +18,20 @@ use crate::codec::writer::Writer;
 /// The smallest `max_output_tokens` that OpenAI takes.
 const LEAST_OUTPUT: u64 = 16;
 
-/// What is being written, for whom, and what was lost so far.
-pub(super) struct Composer<'r, 'a> {
-    pub(super) request: &'r Request<'a>,
-    pub(super) shape: &'r Shape<'r>,
-    pub(super) lost: Features,
-}
-
 /// Writes a request.
 pub(super) fn encode(request: &Request<'_>, shape: &Shape<'_>, writer: &mut Writer) -> Result<Features, Impossible> {
-    let mut composer = Composer { request, shape, lost: Features::NONE };
+    let mut composer = Composer::new(request, shape);
     composer.foreign_features()?;
     let mut result = Ok(());
     writer.object(|writer| result = composer.members(writer));
     result.map(|()| composer.lost)
 }
 
-/// The error of a wish that cannot be left out.
-pub(super) fn impossible(feature: Feature, rule: &'static str) -> Impossible {
-    Impossible { feature, rule }
-}
-
 impl<'a> Composer<'_, 'a> {
-    /// Notes what is lost.
-    pub(super) fn lose(&mut self, feature: Feature) {
-        self.lost.insert(feature);
-    }
-
     fn members(&mut self, writer: &mut Writer) -> Result<(), Impossible> {
         let request = self.request;
         writer.key("model").string(self.shape.model);
-        let instructions = leading_instructions(request);
+        let instructions = leading_instructions(self);
         if let Some(turn) = instructions {
             write_instructions(self, turn, writer);
         }
@@ -66,15 +50,6 @@ impl<'a> Composer<'_, 'a> {
             writer.key(&member.name).json(&member.value);
         }
         Ok(())
-    }
-
-    /// Members that only this format has.
-    fn own(&self) -> impl Iterator<Item = &Foreign<'a>> {
-        self.request.foreign.iter().filter(|member| member.wire == Wire::Responses)
-    }
-
-    fn has_own(&self, name: &str) -> bool {
-        self.own().any(|member| member.name == name)
     }
 
     /// Members of other formats: lost, or in the way.

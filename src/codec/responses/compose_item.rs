@@ -6,27 +6,30 @@ use crate::chat::capability::Capability;
 use crate::chat::feature::Feature;
 use crate::chat::part::{Call, CallKind, CallResult, Citation, Content, Media, MediaKind, Part, Source, Thought};
 use crate::chat::prose::Prose;
-use crate::chat::request::{Request, Role, Turn};
+use crate::chat::request::{Role, Turn};
+use crate::chat::traits::Trait;
 use crate::chat::wire::Wire;
-use crate::codec::responses::compose::{Composer, impossible};
+use crate::codec::responses::composer::{Composer, impossible, write_mark};
 use crate::codec::responses::mark::join;
 use crate::codec::wire::Impossible;
 use crate::codec::writer::Writer;
 
 /// The first turn where it is a system prompt of nothing but text, and something follows it: `input` may not be empty.
-pub(super) fn leading_instructions<'r, 'a>(request: &'r Request<'a>) -> Option<&'r Turn<'a>> {
-    let text_only = |turn: &&Turn<'_>| turn.parts.iter().all(|part| matches!(part.content, Content::Text { .. }));
-    let (first, rest) = request.turns.split_first()?;
-    Some(first).filter(|turn| turn.role == Role::System && !rest.is_empty()).filter(text_only)
+/// `instructions` cannot be marked for the cache.
+pub(super) fn leading_instructions<'r, 'a>(composer: &Composer<'r, 'a>) -> Option<&'r Turn<'a>> {
+    let (first, rest) = composer.request.turns.split_first()?;
+    let plain =
+        |part: &Part<'_>| matches!(part.content, Content::Text { .. }) && !(composer.marks() && part.cache.is_some());
+    let taken = !composer.shape.is(Trait::NoSystem);
+    let leads = first.role == Role::System && taken && !rest.is_empty() && first.parts.iter().all(plain);
+    leads.then_some(first)
 }
 
 /// Writes `instructions`.
 pub(super) fn write_instructions(composer: &mut Composer<'_, '_>, turn: &Turn<'_>, writer: &mut Writer) {
     note_turn(composer, turn);
     let texts = turn.parts.iter().filter_map(|part| {
-        if part.cache.is_some() {
-            composer.lose(Feature::CacheMark);
-        }
+        composer.lose_mark(part);
         match &part.content {
             Content::Text { text, .. } => Some(text.borrowed()),
             _ => None,
@@ -50,7 +53,7 @@ pub(super) fn write_input(
         for turn in request.turns.iter().skip(usize::from(skip_first)) {
             note_turn(composer, turn);
             let written = match turn.role {
-                Role::System => write_message(composer, "developer", turn, writer),
+                Role::System => write_system(composer, turn, writer),
                 Role::User => write_message(composer, "user", turn, writer),
                 Role::Assistant => write_answer(composer, turn, writer),
                 Role::Tool => write_results(composer, turn, writer),
@@ -74,10 +77,17 @@ fn note_turn(composer: &mut Composer<'_, '_>, turn: &Turn<'_>) {
     }
 }
 
-fn note_cache(composer: &mut Composer<'_, '_>, part: &Part<'_>) {
-    if part.cache.is_some() {
-        composer.lose(Feature::CacheMark);
-    }
+/// Writes a system prompt that is no `instructions`, in the role that the model takes.
+fn write_system(composer: &mut Composer<'_, '_>, turn: &Turn<'_>, writer: &mut Writer) -> Result<(), Impossible> {
+    let role = if composer.shape.is(Trait::NoSystem) {
+        composer.lose(Feature::LateSystem);
+        "user"
+    } else if composer.shape.is(Trait::NoDeveloperRole) {
+        "system"
+    } else {
+        "developer"
+    };
+    write_message(composer, role, turn, writer)
 }
 
 /// Writes a message of the user or the operator.
@@ -87,8 +97,8 @@ fn write_message(
     turn: &Turn<'_>,
     writer: &mut Writer,
 ) -> Result<(), Impossible> {
-    let mut parts = turn.parts.iter().filter(|part| !is_empty(part)).peekable();
-    if parts.peek().is_none() {
+    let parts: Vec<&Part<'_>> = turn.parts.iter().filter(|part| !is_empty(part)).collect();
+    if parts.is_empty() {
         return Ok(());
     }
     let mut result = Ok(());
@@ -96,14 +106,14 @@ fn write_message(
         writer.key("type").string("message");
         writer.key("role").string(role);
         writer.key("content");
-        match (turn.parts.as_slice(), turn.parts.first().map(|part| &part.content)) {
-            ([part], Some(Content::Text { text, .. })) => {
-                note_cache(composer, part);
+        match parts.as_slice() {
+            [part @ Part { content: Content::Text { text, .. }, .. }] if part.cache.is_none() || !composer.marks() => {
+                composer.lose_mark(part);
                 writer.prose(text);
             }
-            _ => writer.array(|writer| {
+            parts => writer.array(|writer| {
                 for part in parts {
-                    let written = write_part(composer, part, "", writer);
+                    let written = write_marked(composer, part, writer);
                     if result.is_ok() {
                         result = written;
                     }
@@ -118,6 +128,19 @@ fn is_empty(part: &Part<'_>) -> bool {
     matches!(&part.content, Content::Text { text, .. } if text.is_empty())
 }
 
+/// Writes a part of a message, with its breakpoint.
+fn write_marked(composer: &mut Composer<'_, '_>, part: &Part<'_>, writer: &mut Writer) -> Result<(), Impossible> {
+    let (Content::Text { text, .. }, Some(mark)) = (&part.content, composer.takes_mark(part)) else {
+        return write_part(composer, part, "", writer);
+    };
+    writer.object(|writer| {
+        writer.key("type").string("input_text");
+        writer.key("text").prose(text);
+        write_mark(writer, mark);
+    });
+    Ok(())
+}
+
 /// Writes a part of a message or of a tool's result; `prefix` goes before its text.
 fn write_part(
     composer: &mut Composer<'_, '_>,
@@ -125,7 +148,6 @@ fn write_part(
     prefix: &str,
     writer: &mut Writer,
 ) -> Result<(), Impossible> {
-    note_cache(composer, part);
     match &part.content {
         Content::Text { text, .. } | Content::Refusal(text) => write_text(prefix, text, writer),
         Content::Media(media) => return write_media(composer, media, writer),
@@ -243,7 +265,7 @@ fn write_answer(composer: &mut Composer<'_, '_>, turn: &Turn<'_>, writer: &mut W
             write_said(composer, group, writer);
             continue;
         }
-        note_cache(composer, first);
+        composer.lose_mark(first);
         match &first.content {
             Content::Call(call) => write_call(call, writer),
             Content::Thought(thought) => write_thought(composer, thought, writer),
@@ -267,7 +289,7 @@ fn write_said(composer: &mut Composer<'_, '_>, group: &[&Part<'_>], writer: &mut
         writer.key("role").string("assistant");
         writer.key("content").array(|writer| {
             for part in group {
-                note_cache(composer, part);
+                composer.lose_mark(part);
                 writer.object(|writer| match &part.content {
                     Content::Refusal(text) => {
                         writer.key("type").string("refusal");
@@ -366,7 +388,7 @@ fn write_thought(composer: &mut Composer<'_, '_>, thought: &Thought<'_>, writer:
 
 fn write_results(composer: &mut Composer<'_, '_>, turn: &Turn<'_>, writer: &mut Writer) -> Result<(), Impossible> {
     for part in &turn.parts {
-        note_cache(composer, part);
+        composer.lose_mark(part);
         match &part.content {
             Content::Result(result) => write_result(composer, result, writer)?,
             Content::Foreign { wire: Wire::Responses, raw, .. } => writer.json(raw),
@@ -395,10 +417,8 @@ fn write_result(
         writer.key("output");
         match result.parts.as_slice() {
             [] => writer.string(prefix.trim_end_matches([':', ' '])),
-            [Part { content: Content::Text { text, .. }, cache }] => {
-                if cache.is_some() {
-                    composer.lose(Feature::CacheMark);
-                }
+            [part @ Part { content: Content::Text { text, .. }, .. }] => {
+                composer.lose_mark(part);
                 writer.prose_after(prefix, text);
             }
             parts => writer.array(|writer| outcome = write_outputs(composer, parts, prefix, writer)),
@@ -418,6 +438,7 @@ fn write_outputs(
         write_text("", &Prose::Plain(Cow::Borrowed("Error")), writer);
     }
     for (index, part) in parts.iter().enumerate() {
+        composer.lose_mark(part);
         write_part(composer, part, if Some(index) == first { prefix } else { "" }, writer)?;
     }
     Ok(())

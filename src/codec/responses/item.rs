@@ -14,8 +14,7 @@ use crate::codec::responses::mark::{is_invented, join, join_namespace, read_seal
 use crate::codec::responses::value::{Members, Value};
 
 /// Reads one item of `input` into the conversation.
-pub(super) fn read_item<'a>(value: Value<'a>, request: &mut Request<'a>) -> Result<(), Malformed> {
-    let item = value.members()?;
+pub(super) fn read_item<'a>(value: Value<'a>, item: Members<'a>, request: &mut Request<'a>) -> Result<(), Malformed> {
     let kind = match item.string("type")? {
         Some(kind) => kind.text(),
         // The API takes a message and a reference without a type.
@@ -102,28 +101,27 @@ fn read_parts<'a>(content: &Value<'a>) -> Result<Vec<Part<'a>>, Malformed> {
         return Err(content.malformed("a string or an array of parts is expected"));
     }
     let mut parts = Vec::new();
-    content.each(|value| {
-        parts.push(read_part(&value)?);
+    content.each_object(|value, part| {
+        parts.push(read_part(&value, &part)?);
         Ok(())
     })?;
     Ok(parts)
 }
 
-fn read_part<'a>(value: &Value<'a>) -> Result<Part<'a>, Malformed> {
-    let part = value.members()?;
+fn read_part<'a>(value: &Value<'a>, part: &Members<'a>) -> Result<Part<'a>, Malformed> {
     let kind = part.need("type", "a part needs a `type`")?.text();
     let content = match kind.as_ref() {
         "input_text" | "output_text" | "text" | "summary_text" => {
             let text = part.need("text", "a text part needs a `text`")?.prose();
-            Content::Text { text, citations: read_citations(&part) }
+            Content::Text { text, citations: read_citations(part) }
         }
         "refusal" => Content::Refusal(part.need("refusal", "a refusal needs its `refusal`")?.prose()),
-        "input_image" => Content::Media(read_image(&part)?),
-        "input_file" => Content::Media(read_file(&part)?),
-        "input_audio" => Content::Media(read_audio(&part)?),
+        "input_image" => Content::Media(read_image(part)?),
+        "input_file" => Content::Media(read_file(part)?),
+        "input_audio" => Content::Media(read_audio(part)?),
         _ => Content::Foreign { wire: Wire::Responses, kind, raw: value.json() },
     };
-    Ok(Part { content, cache: read_breakpoint(&part) })
+    Ok(Part { content, cache: read_breakpoint(part) })
 }
 
 fn read_breakpoint(part: &Members<'_>) -> Option<CacheMark> {

@@ -4,7 +4,9 @@
 pub mod answer;
 pub mod compose;
 pub mod compose_item;
+pub mod composer;
 pub mod failure;
+pub mod invented;
 pub mod item;
 pub mod mark;
 pub mod narrate;

@@ -20,7 +20,10 @@ pub(super) fn decode(body: &[u8]) -> Result<Request<'_>, Malformed> {
     scanner.unique_object(|scanner, key| {
         let name = key.text();
         if name == "input" && scanner.peek()? == b'[' {
-            return scanner.array(|scanner| read_item(Value::read(scanner, 0)?, &mut request));
+            return scanner.array(|scanner| {
+                let (value, item) = Value::read_object(scanner, 0)?;
+                read_item(value, item, &mut request)
+            });
         }
         let value = Value::read(scanner, 0)?;
         if value.is_null() {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::chat::answer::Finish;
 use crate::chat::event::{Delta, Event, Opening};
-use crate::chat::part::{CallKind, Content};
+use crate::chat::part::{CallKind, Content, Seal};
 use crate::chat::prose::Prose;
 use crate::codec::responses::answer::{read_finish, read_response, read_usage};
 use crate::codec::responses::failure::{read_error, read_failed, read_members};
@@ -245,7 +245,11 @@ impl ResponsesEvents {
             }
         }
         // Only now: an earlier `encrypted_content` may be a part of it.
-        let Some(seal) = read_item_seal(item) else { return };
+        self.seal(output, read_item_seal(item), sink);
+    }
+
+    fn seal(&mut self, output: u64, seal: Option<Seal<'_>>, sink: &mut Sink<'_>) {
+        let Some(seal) = seal else { return };
         if let Some((block, _)) = self.ensure(output, 0, Kind::Thought, Opening::Thought, sink) {
             sink(Event::Delta { block, delta: Delta::Seal(seal) });
         }
@@ -291,11 +295,7 @@ impl ResponsesEvents {
                 Content::Refusal(text) => self.say(output, 0, Kind::Refusal, Some(text), sink),
                 Content::Thought(thought) => {
                     self.think(output, 0, true, Some(thought.text), sink);
-                    if let Some(seal) = thought.seal {
-                        if let Some((block, _)) = self.ensure(output, 0, Kind::Thought, Opening::Thought, sink) {
-                            sink(Event::Delta { block, delta: Delta::Seal(seal) });
-                        }
-                    }
+                    self.seal(output, thought.seal, sink);
                 }
                 Content::Call(call) => {
                     let (id, name, kind) = (call.id, call.name, call.kind);

@@ -11,8 +11,7 @@ use crate::codec::responses::value::{Members, Value};
 
 /// Reads `tools`.
 pub(super) fn read_tools<'a>(value: &Value<'a>, tools: &mut Vec<Tool<'a>>) -> Result<(), Malformed> {
-    value.each(|value| {
-        let tool = value.members()?;
+    value.each_object(|value, tool| {
         let kind = tool.need("type", "a tool needs a `type`")?.text();
         match kind.as_ref() {
             "function" | "custom" => tools.push(read_own(&tool, &kind, None)?),
@@ -39,8 +38,7 @@ fn read_namespace<'a>(tool: &Members<'a>) -> Option<Vec<Tool<'a>>> {
     let namespace = tool.word("name").filter(|name| !name.is_empty())?;
     let inner = tool.get("tools").filter(Value::is_array)?;
     let mut lifted = Vec::new();
-    let read = inner.each(|value| {
-        let tool = value.members()?;
+    let read = inner.each_object(|_, tool| {
         let kind = tool.need("type", "a tool needs a `type`")?.text();
         if !matches!(kind.as_ref(), "function" | "custom") {
             return Err(tool.malformed("a hosted tool in a namespace"));

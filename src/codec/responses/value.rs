@@ -25,6 +25,14 @@ impl<'a> Value<'a> {
         Ok(Self { at: base + span.start, bytes: scanner.slice(span), text: None })
     }
 
+    /// Reads the object at the scanner, and its members with it.
+    pub(super) fn read_object(scanner: &mut Scanner<'a>, base: usize) -> Result<(Self, Members<'a>), Malformed> {
+        scanner.peek()?;
+        let start = scanner.offset();
+        let members = Members::read(scanner, base)?;
+        Ok((Self { at: base + start, bytes: scanner.slice(start..scanner.offset()), text: None }, members))
+    }
+
     /// The error of a broken rule at this value.
     pub(super) fn malformed(&self, what: &'static str) -> Malformed {
         Malformed { offset: self.at, what }
@@ -86,15 +94,28 @@ impl<'a> Value<'a> {
     }
 
     /// Its elements, one after the other; refused when it is no array.
-    pub(super) fn each(&self, mut element: impl FnMut(Value<'a>) -> Result<(), Malformed>) -> Result<(), Malformed> {
-        // Offsets of the array's own structure count from its start; those of elements from the body's.
-        let mut inner = None;
+    pub(super) fn each(&self, element: impl FnMut(Value<'a>) -> Result<(), Malformed>) -> Result<(), Malformed> {
+        self.elements(|scanner| Value::read(scanner, self.at), element)
+    }
+
+    /// Its elements, which are objects; refused when it is no array, or when one is something else.
+    pub(super) fn each_object(
+        &self,
+        mut element: impl FnMut(Value<'a>, Members<'a>) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        self.elements(|scanner| Value::read_object(scanner, self.at), |(value, members)| element(value, members))
+    }
+
+    /// Offsets of what `read` finds wrong count from the array's start; those of what `then` does from the body's.
+    fn elements<T>(
+        &self,
+        read: impl Fn(&mut Scanner<'a>) -> Result<T, Malformed>,
+        mut then: impl FnMut(T) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        let mut placed = None;
         let mut scanner = Scanner::new(self.bytes);
-        let read = scanner.array(|scanner| {
-            let value = Value::read(scanner, self.at)?;
-            element(value).inspect_err(|error| inner = Some(*error))
-        });
-        read.map_err(|error| inner.unwrap_or_else(|| shifted(error, self.at)))
+        let all = scanner.array(|scanner| then(read(scanner)?).inspect_err(|error| placed = Some(*error)));
+        all.map_err(|error| placed.unwrap_or_else(|| shifted(error, self.at)))
     }
 }
 
@@ -122,17 +143,12 @@ impl<'a> Members<'a> {
         Ok(Self { list, at })
     }
 
-    /// The members of a whole document; `None` when it is not one object.
+    /// The members of a whole document; refused when it is not one object.
     pub(super) fn whole(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut scanner = Scanner::new(bytes);
         let members = Self::read(&mut scanner, 0)?;
         scanner.end()?;
         Ok(members)
-    }
-
-    /// Names and values.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &(Text<'a>, Value<'a>)> {
-        self.list.iter()
     }
 
     /// The error of a broken rule at this object.

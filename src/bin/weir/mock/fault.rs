@@ -42,6 +42,8 @@ pub struct Fault {
     pub answer_bytes: Option<usize>,
     /// Splits every write into pieces of so many bytes, each in a chunk of its own.
     pub chunk_bytes: Option<usize>,
+    /// Tells what is left of the rate limits, in the family's own headers.
+    pub rate_limits: bool,
     /// Sends an error event after so many content events of a stream, and ends it.
     pub error_event_after: Option<usize>,
 }

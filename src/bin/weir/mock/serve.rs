@@ -1,16 +1,20 @@
-//! One mock's life: connections, the control endpoints under `/_mock/`, and how faults are done. Not the wire format of
-//! answers: see `openai`.
+//! One mock's life: connections, the control endpoints under `/_mock/`, and how faults are done. Not the wire formats:
+//! see `family`.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use super::book::{Book, Ended};
+use super::ask::Refused;
+use super::book::{self, Book};
 use super::fault::{Fault, Faults};
 use super::http::{self, ClientGone, Connection, Request};
-use super::openai::{self, Ask, Chat, Shape, Style};
+use super::place::{Api, Place, Work};
+use super::reply::{Event, Reply, Shape, Style, chat};
+use super::{family, json};
 
 /// One provider behind one listener.
 pub struct Mock {
@@ -63,7 +67,7 @@ async fn converse(mut connection: Connection, mock: Arc<Mock>) {
         } else {
             let number = mock.book().enter(&request);
             let done = if request.complete { provide(&mut connection, &mock, &request).await } else { Err(ClientGone) };
-            let ended = if done.is_ok() { Ended::Completed } else { Ended::ClientGone };
+            let ended = if done.is_ok() { book::Ended::Completed } else { book::Ended::ClientGone };
             mock.book().close(number, ended, connection.sent);
             done
         };
@@ -83,7 +87,7 @@ async fn control(connection: &mut Connection, mock: &Mock, request: &Request) ->
                 mock.faults().add(fault);
                 http::answer(200, &[JSON], b"{}")
             }
-            Err(error) => http::answer(400, &[JSON], openai::error_body(400, &error.to_string()).as_bytes()),
+            Err(error) => http::answer(400, &[JSON], chat::error(400, &error.to_string()).as_bytes()),
         },
         ("GET", "/_mock/faults") => {
             let body = serde_json::to_vec(mock.faults().waiting()).unwrap_or_default();
@@ -103,7 +107,7 @@ async fn control(connection: &mut Connection, mock: &Mock, request: &Request) ->
         }
         (method, path) => {
             let message = format!("a mock has faults and requests under /_mock/, found {method} {path}");
-            http::answer(404, &[JSON], openai::error_body(404, &message).as_bytes())
+            http::answer(404, &[JSON], chat::error(404, &message).as_bytes())
         }
     };
     connection.write(&answer).await
@@ -112,8 +116,10 @@ async fn control(connection: &mut Connection, mock: &Mock, request: &Request) ->
 /// Serves one request as a provider.
 async fn provide(connection: &mut Connection, mock: &Mock, request: &Request) -> Result<After, ClientGone> {
     let key = credential(request);
-    let ask = Ask::read(&request.body);
-    let fault = mock.faults().strike(key, ask.as_ref().ok().map(|ask| ask.model.as_ref()));
+    let place = Place::of(request);
+    let body = serde_json::from_slice::<Value>(&request.body);
+    let named = body.as_ref().ok().map(|body| json::text(body, "model")).filter(|name| !name.is_empty());
+    let fault = mock.faults().strike(key, place.model.as_deref().or(named));
     connection.piece = fault.chunk_bytes;
     connection.wait(fault.delay_ms).await?;
     if fault.hang {
@@ -129,118 +135,167 @@ async fn provide(connection: &mut Connection, mock: &Mock, request: &Request) ->
     }
     if let Some(body) = &fault.body {
         let content_type = ("content-type", fault.content_type.as_deref().unwrap_or("text/html"));
-        let mut headers = vec![content_type, REQUEST_ID];
+        let mut headers = vec![content_type, family::request_id(place.api)];
         headers.extend(fault.retry_after.as_deref().map(|value| ("retry-after", value)));
         connection.write(&http::answer(fault.status.unwrap_or(200), &headers, body.as_bytes())).await?;
         return Ok(After::Keep);
     }
     if let Some(status) = fault.status {
         let message = format!("mock {}: status {status} on demand", mock.style.provider);
-        return refuse(connection, status, fault.retry_after.as_deref(), &message).await;
+        return refuse(connection, &place, &fault, &Refused { status, message }).await;
     }
     if !mock.require_keys.is_empty() && !key.is_some_and(|key| mock.require_keys.iter().any(|known| known == key)) {
-        return refuse(connection, 401, None, "Incorrect API key provided.").await;
+        return refuse(connection, &place, &fault, &family::bad_key(&place)).await;
     }
-    let path = request.bare_path();
-    match request.method.as_str() {
-        "GET" if path.ends_with("/models") => {
-            let body = br#"{"object":"list","data":[{"id":"mock-1","object":"model","created":1760000000,"owned_by":"mock"}]}"#;
-            send_whole(connection, &fault, body).await
+    if place.work == Work::Models {
+        return send_whole(connection, place.api, &fault, family::models(place.api).as_bytes()).await;
+    }
+    if request.method != "POST" || place.work == Work::Unknown {
+        let message = format!("Invalid URL ({} {})", request.method, request.bare_path());
+        return refuse(connection, &place, &fault, &Refused { status: 404, message }).await;
+    }
+    match body {
+        Ok(body) => match work(connection, mock, request, &place, body, &fault).await {
+            Err(Ended::Refused(refused)) => refuse(connection, &place, &fault, &refused).await,
+            Err(Ended::Gone) => Err(ClientGone),
+            Ok(after) => Ok(after),
+        },
+        Err(error) => {
+            let message = format!("We could not parse the JSON body of your request: {error}");
+            refuse(connection, &place, &fault, &Refused::bad(message)).await
         }
-        "POST" if path.ends_with("/chat/completions") => match ask {
-            Ok(ask) if ask.messages.is_empty() => {
-                refuse(connection, 400, None, "Missing required parameter: 'messages'.").await
-            }
-            Ok(ask) => chat(connection, mock, request, &ask, &fault).await,
-            Err(message) => refuse(connection, 400, None, &message).await,
-        },
-        "POST" if path.ends_with("/embeddings") => match ask.and_then(|ask| openai::embeddings(&ask, &request.body)) {
-            Ok(body) => send_whole(connection, &fault, body.as_bytes()).await,
-            Err(message) => refuse(connection, 400, None, &message).await,
-        },
-        method => refuse(connection, 404, None, &format!("Invalid URL ({method} {path})")).await,
     }
 }
 
-/// The key of a request, without the scheme.
-fn credential(request: &Request) -> Option<&str> {
-    match request.header("authorization") {
-        Some(value) => Some(value.strip_prefix("Bearer ").unwrap_or(value)),
-        None => request.header("x-api-key").or_else(|| request.header("api-key")),
+/// What keeps an answer from being given.
+enum Ended {
+    Refused(Refused),
+    Gone,
+}
+
+impl From<Refused> for Ended {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
     }
 }
 
-async fn chat(
+impl From<ClientGone> for Ended {
+    fn from(_: ClientGone) -> Self {
+        Self::Gone
+    }
+}
+
+/// Does what a request asks for.
+async fn work(
     connection: &mut Connection,
     mock: &Mock,
     request: &Request,
-    ask: &Ask<'_>,
+    place: &Place,
+    body: Value,
     fault: &Fault,
-) -> Result<After, ClientGone> {
+) -> Result<After, Ended> {
+    if let Work::Embed(method) = &place.work {
+        let answer = family::embed(place, method, &body, &request.body)?;
+        return Ok(send_whole(connection, place.api, fault, answer.as_bytes()).await?);
+    }
+    if place.work == Work::CountTokens {
+        // A count is asked for in a form of its own by Gemini and Bedrock; Anthropic's is a request like any other.
+        if place.api == Api::Anthropic {
+            family::read(place, request, &body)?;
+        }
+        let answer = family::count(place.api, request.body.len().div_ceil(4));
+        return Ok(send_whole(connection, place.api, fault, answer.as_bytes()).await?);
+    }
+    let ask = family::read(place, request, &body)?;
     let shape = Shape {
         chunks: fault.chunks.unwrap_or(mock.style.chunks).max(1),
         answer_bytes: fault.answer_bytes.unwrap_or(mock.style.answer_bytes),
         no_usage: fault.no_usage,
     };
-    let answer = Chat::new(&mock.style.provider, ask, &request.body, &shape);
-    if !ask.streams() {
-        return send_whole(connection, fault, answer.body().as_bytes()).await;
+    let streams = ask.stream;
+    let answer = Reply::new(&mock.style.provider, family::signer(place.api), ask, body, &request.body, &shape);
+    if !streams {
+        return Ok(send_whole(connection, place.api, fault, family::whole(place, &answer).as_bytes()).await?);
     }
-    let delay = fault.chunk_delay_ms.unwrap_or(mock.style.chunk_delay_ms);
-    stream(connection, fault, &answer, Duration::from_millis(delay)).await
+    let pause = Duration::from_millis(fault.chunk_delay_ms.unwrap_or(mock.style.chunk_delay_ms));
+    let events = family::stream(place, &answer);
+    Ok(stream(connection, place, fault, &events, pause).await?)
 }
 
-/// Sends a stream event by event, each at its own absolute moment.
+/// The key of a request, without the scheme; of a signed one the id of its access key.
+fn credential(request: &Request) -> Option<&str> {
+    let Some(value) = request.header("authorization") else {
+        let headers = ["x-api-key", "api-key", "x-goog-api-key"];
+        return headers.iter().find_map(|name| request.header(name)).or_else(|| request.query("key"));
+    };
+    if let Some(signed) = value.strip_prefix("AWS4-HMAC-SHA256 ") {
+        let scope = signed.split(',').find_map(|part| part.trim().strip_prefix("Credential="))?;
+        // A signature covers the moment of the request, so a request without it cannot have been signed.
+        request.header("x-amz-date")?;
+        return scope.split('/').next();
+    }
+    Some(value.strip_prefix("Bearer ").unwrap_or(value))
+}
+
+/// Sends a stream event by event, each content event at its own absolute moment.
 async fn stream(
     connection: &mut Connection,
+    place: &Place,
     fault: &Fault,
-    answer: &Chat,
+    events: &[Event],
     pause: Duration,
 ) -> Result<After, ClientGone> {
-    let headers = [("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"), REQUEST_ID];
+    let headers =
+        [("content-type", family::stream_type(place)), ("cache-control", "no-cache"), family::request_id(place.api)];
     connection.write(&http::chunked_head(200, &headers)).await?;
     connection.wait(fault.first_byte_delay_ms).await?;
     let mut moment = Instant::now();
-    connection.write_chunk(answer.role_event().as_bytes()).await?;
     let mut sent = 0_usize;
-    for event in answer.content_events() {
-        if let Some(ended) = interrupt(connection, fault, sent).await? {
+    for event in events {
+        if let Some(ended) = interrupt(connection, place, fault, sent, event.is_content || sent > 0).await? {
             return Ok(ended);
         }
-        if !pause.is_zero() {
+        if event.is_content && !pause.is_zero() {
             moment += pause;
             connection.wait_until(moment).await?;
         }
-        connection.write_chunk(event.as_bytes()).await?;
-        sent = sent.saturating_add(1);
-    }
-    if let Some(ended) = interrupt(connection, fault, sent).await? {
-        return Ok(ended);
-    }
-    for event in answer.last_events() {
-        connection.write_chunk(event.as_bytes()).await?;
+        connection.write_chunk(&event.bytes).await?;
+        sent = sent.saturating_add(usize::from(event.is_content));
     }
     connection.end_chunks().await?;
     Ok(After::Keep)
 }
 
-/// Ends a stream early if a fault says so at this point.
-async fn interrupt(connection: &mut Connection, fault: &Fault, sent: usize) -> Result<Option<After>, ClientGone> {
-    if fault.cut_after_chunks == Some(sent) {
-        return Ok(Some(After::Reset));
-    }
+/// Ends a stream early if a fault says so at this point. An error may be the very first event; a cut comes after what a
+/// stream begins with.
+async fn interrupt(
+    connection: &mut Connection,
+    place: &Place,
+    fault: &Fault,
+    sent: usize,
+    may_break: bool,
+) -> Result<Option<After>, ClientGone> {
     if fault.error_event_after == Some(sent) {
-        let event = format!("data: {}\n\n", openai::error_body(500, "the mock's model broke off on demand"));
-        connection.write_chunk(event.as_bytes()).await?;
+        let event = family::error_event(place, sent, "the mock's model broke off on demand");
+        connection.write_chunk(&event).await?;
         connection.end_chunks().await?;
         return Ok(Some(After::Keep));
     }
-    Ok(None)
+    Ok((may_break && fault.cut_after_chunks == Some(sent)).then_some(After::Reset))
+}
+
+/// The headers of any answer.
+fn headers_of(api: Api, content_type: &'static str, fault: &Fault) -> Vec<(&'static str, &'static str)> {
+    let mut headers = vec![("content-type", content_type), family::request_id(api)];
+    if fault.rate_limits {
+        headers.extend_from_slice(family::rate_limits(api));
+    }
+    headers
 }
 
 /// Sends a body of known length, or half of it if a fault says so.
-async fn send_whole(connection: &mut Connection, fault: &Fault, body: &[u8]) -> Result<After, ClientGone> {
-    let whole = http::answer(200, &[JSON, REQUEST_ID], body);
+async fn send_whole(connection: &mut Connection, api: Api, fault: &Fault, body: &[u8]) -> Result<After, ClientGone> {
+    let whole = http::answer(200, &headers_of(api, "application/json", fault), body);
     let (head, body) = whole.split_at(whole.len().saturating_sub(body.len()));
     if fault.cut_body {
         connection.write(head).await?;
@@ -259,15 +314,14 @@ async fn send_whole(connection: &mut Connection, fault: &Fault, body: &[u8]) -> 
 
 async fn refuse(
     connection: &mut Connection,
-    status: u16,
-    retry_after: Option<&str>,
-    message: &str,
+    place: &Place,
+    fault: &Fault,
+    refused: &Refused,
 ) -> Result<After, ClientGone> {
-    let mut headers = vec![JSON, REQUEST_ID];
-    headers.extend(retry_after.map(|value| ("retry-after", value)));
-    connection.write(&http::answer(status, &headers, openai::error_body(status, message).as_bytes())).await?;
+    let told = family::error(place, refused.status, &refused.message);
+    let mut headers = headers_of(place.api, "application/json", fault);
+    headers.extend(fault.retry_after.as_deref().filter(|_| fault.status.is_some()).map(|value| ("retry-after", value)));
+    headers.extend(told.header);
+    connection.write(&http::answer(refused.status, &headers, told.body.as_bytes())).await?;
     Ok(After::Keep)
 }
-
-/// Vendors number their answers; the same number keeps answers comparable byte for byte.
-const REQUEST_ID: (&str, &str) = ("x-request-id", "req_mock");

@@ -160,6 +160,33 @@ fn an_open_block_without_words_holds_nobody_up() {
 }
 
 #[test]
+fn an_open_text_or_thought_holds_nobody_up() {
+    let told = after_each(&[
+        START,
+        open(0, Opening::Thought),
+        text(0, "hm"),
+        open(1, Opening::Text),
+        text(1, "a"),
+        call(2, "c"),
+        text(1, "b"),
+        close(0),
+        close(2),
+        close(1),
+    ]);
+    assert!(told[3].is_empty());
+    // The thought ends with its signature, and the text begins.
+    assert_eq!(kinds(&told[4])[1..], ["content_block_stop", "content_block_start", "content_block_delta"]);
+    assert_eq!(kinds(&told[5]), ["content_block_stop", "content_block_start"]);
+    assert!(told[6].is_empty() && told[7].is_empty());
+    assert_eq!(kinds(&told[8]), ["content_block_stop", "content_block_start", "content_block_delta"]);
+    assert_eq!(
+        told[8][2],
+        json!({"type": "content_block_delta", "index": 3, "delta": {"type": "text_delta", "text": "b"}})
+    );
+    assert_eq!(kinds(&told[9]), ["content_block_stop"]);
+}
+
+#[test]
 fn an_empty_block_is_not_told() {
     let told = all(&[
         START,
