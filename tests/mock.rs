@@ -601,7 +601,7 @@ fn a_coding_agents_request_is_taken_as_it_comes() {
 }
 
 #[test]
-fn a_signature_is_good_in_its_own_family_alone() {
+fn a_signature_is_good_at_its_own_vendor_alone() {
     let mock = Mock::start(&[]);
     let answer = mock
         .send("POST", "/v1/messages", &[("anthropic-version", "2023-06-01")], &messages("think").to_string())
@@ -621,10 +621,17 @@ fn a_signature_is_good_in_its_own_family_alone() {
         [again(json!([thought, text])), again(json!([changed, text])), again(json!([text, thought]))],
         [200, 400, 400]
     );
-    let bedrock = json!({"messages": [{"role": "user", "content": [{"text": "a"}]},
-        {"role": "assistant", "content": [{"reasoningContent": {"reasoningText": {"text": said, "signature": signature}}}, {"text": "t"}]},
-        {"role": "user", "content": [{"text": "b"}]}]});
-    assert_eq!(mock.send("POST", "/model/m/converse", &[], &bedrock.to_string()).status, 400);
+    let bedrock = |signature: &str| {
+        let thought = json!({"reasoningContent": {"reasoningText": {"text": said, "signature": signature}}});
+        let body = json!({"messages": [{"role": "user", "content": [{"text": "a"}]},
+            {"role": "assistant", "content": [thought, {"text": "t"}]}, {"role": "user", "content": [{"text": "b"}]}]});
+        mock.send("POST", "/model/m/converse", &[], &body.to_string()).status
+    };
+    let signature = signature.as_str().unwrap();
+    assert_eq!([bedrock(signature), bedrock("bm90IENsYXVkZSdz")], [200, 400], "Claude's own is good on every platform");
+    let gemini = json!({"contents": [{"role": "user", "parts": [{"text": "a"}]},
+        {"role": "model", "parts": [{"text": "t", "thoughtSignature": signature}]}, {"role": "user", "parts": [{"text": "b"}]}]});
+    assert_eq!(mock.send("POST", "/v1/models/m:generateContent", &[], &gemini.to_string()).status, 400);
 }
 
 #[test]

@@ -422,6 +422,46 @@ fn images_of_tool_results_follow_in_a_user_message() {
 }
 
 #[test]
+fn what_other_wires_alone_have_is_named_or_refused() {
+    use std::borrow::Cow;
+    use weir::chat::feature::Feature;
+    use weir::chat::part::Part;
+    use weir::chat::prose::Json;
+    use weir::chat::request::{Foreign, Request, Role, Tool, Turn};
+    use weir::chat::wire::Wire;
+    let part = |kind: &'static str| {
+        let (kind, raw) = (Cow::Borrowed(kind), Json::borrowed(b"{}"));
+        Part::from(Content::Foreign { wire: Wire::Messages, kind, raw })
+    };
+    let user = |parts| Request { turns: vec![Turn { role: Role::User, parts, name: None }], ..Request::default() };
+    let write = |request: &Request<'_>| {
+        let mut writer = Writer::with_capacity(64);
+        let lost = Chat.encode_request(request, &shape("openai", "m", &[]), &mut writer);
+        lost.map(|lost| (String::from_utf8(writer.into_bytes()).unwrap(), lost.to_string())).map_err(|one| one.feature)
+    };
+    let (body, lost) = write(&user(vec![part("server_tool_use")])).unwrap();
+    assert_eq!(lost, "hosted_tool");
+    assert!(body.contains(r#""content":"""#), "a message of nothing is a string: {body}");
+    let text = Part::from(Content::text(Prose::plain("x")));
+    let (body, lost) = write(&user(vec![part("server_tool_use"), text])).unwrap();
+    assert!(lost == "hosted_tool" && body.contains(r#""content":"x""#), "{body}");
+    assert_eq!(write(&user(vec![part("container_upload")])), Err(Feature::StoredFile));
+
+    let foreign = |feature| Foreign { feature, wire: Wire::Responses, name: "x".into(), value: Json::borrowed(b"1") };
+    let with = |feature| Request { foreign: vec![foreign(feature)], ..user(Vec::new()) };
+    assert_eq!(write(&with(Feature::Truncation)).unwrap().1, "truncation");
+    assert_eq!(write(&with(Feature::Conversation)), Err(Feature::Conversation));
+
+    let hosted = |web_search| {
+        let raw = Json::borrowed(b"{}");
+        let tool = Tool::Hosted { wire: Wire::Responses, kind: "x".into(), raw, web_search };
+        Request { tools: vec![tool], ..user(Vec::new()) }
+    };
+    assert!(write(&hosted(true)).unwrap().0.contains(r#""web_search_options":{}"#));
+    assert_eq!(write(&hosted(false)), Err(Feature::HostedTools));
+}
+
+#[test]
 fn wrong_shapes_are_refused_with_their_place() {
     for (body, what) in [
         (r#"{"messages":1}"#, "`messages` is an array"),

@@ -26,7 +26,7 @@ use weir::codec::writer::Writer;
 use weir::http::Headers;
 
 fn cohere() -> &'static dyn ProviderWire {
-    provider(Wire::Cohere).unwrap()
+    provider(Wire::Cohere)
 }
 
 fn fixtures(kind: &str) -> Vec<Value> {

@@ -29,7 +29,7 @@ use weir::http::Headers;
 const CLAUDE: &str = "us.anthropic.claude-haiku-4-5-20251001-v1:0";
 
 fn converse() -> &'static dyn ProviderWire {
-    provider(Wire::Converse).unwrap()
+    provider(Wire::Converse)
 }
 
 fn fixtures(path: &str) -> Vec<Value> {

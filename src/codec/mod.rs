@@ -20,7 +20,6 @@ pub mod sse_stream;
 pub mod survey;
 pub mod token;
 pub mod translate;
-pub mod unbuilt;
 pub mod vector;
 pub mod wire;
 pub mod writer;

@@ -10,11 +10,11 @@ use crate::chat::traits::Trait;
 use crate::chat::wire::Wire;
 use crate::codec::adapt::undo::Undo;
 use crate::codec::bedrock::sigv4::{SignRequest, sign};
+use crate::codec::openai::quirk;
 use crate::codec::peek::{First, first};
 use crate::codec::registry;
 use crate::codec::rewrite::{for_vertex, rename_model};
 use crate::codec::translate::encode;
-use crate::codec::unbuilt::quirk;
 use crate::codec::wire::Impossible;
 use crate::codec::writer::Writer;
 use crate::error::{ErrorCode, GatewayError};
@@ -93,7 +93,7 @@ impl Exchange {
 
     /// Whether a target wants another body than the proxy holds, or must see it to sign it.
     fn changes_body(&self, target: &Target, wire: Wire) -> bool {
-        if wire != self.call.wire || target.provider.aws.is_some() {
+        if wire != self.call.wire || target.provider.aws.is_some() || self.request.foreign_seals {
             return true;
         }
         match wire {
@@ -176,7 +176,7 @@ impl Exchange {
         let mut steps = Steps::default();
         let attempt = self.attempts.last().ok_or_else(another_body)?;
         let (target, wire) = (Rc::clone(&attempt.target), attempt.wire);
-        let fitted = if wire == self.call.wire {
+        let fitted = if wire == self.call.wire && !self.request.foreign_seals {
             self.own_format(body, &target, wire)?
         } else {
             Some(self.other_format(body, &target, wire)?)
@@ -190,7 +190,7 @@ impl Exchange {
     }
 
     /// The same bytes but for what this target must have otherwise.
-    fn own_format(&self, body: &[u8], target: &Target, wire: Wire) -> Result<Option<Vec<u8>>, GatewayError> {
+    fn own_format(&mut self, body: &[u8], target: &Target, wire: Wire) -> Result<Option<Vec<u8>>, GatewayError> {
         if wire == Wire::Gemini {
             return Ok(None);
         }
@@ -202,7 +202,8 @@ impl Exchange {
             return Ok(renamed);
         }
         let edited = quirk::edits(renamed.as_deref().unwrap_or(body), &target.shape()).map_err(|_| another_body())?;
-        Ok(edited.or(renamed))
+        self.note(edited.lost, Undo::default());
+        Ok(edited.body.or(renamed))
     }
 
     /// What the body says, in the target's format.

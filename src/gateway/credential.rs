@@ -1,8 +1,13 @@
 //! The client's credential: where it stands on the wire, and which headers never go on to a provider.
 
+use std::rc::Rc;
+
 use crate::error::{ErrorCode, GatewayError};
+use crate::gateway::compile::Gateway;
+use crate::gateway::endpoint::key_in_query;
+use crate::host::Timestamp;
 use crate::http::Headers;
-use crate::policy::access::Refusal;
+use crate::policy::access::{Principal, Refusal};
 
 /// Headers that carry a credential, of a client to us or of us to a provider.
 pub const CREDENTIAL_HEADERS: [&str; 5] =
@@ -13,7 +18,7 @@ pub const CREDENTIAL_HEADERS: [&str; 5] =
 /// # Errors
 /// `invalid_request` when a request carries several that differ: which of them is meant cannot be known, and a proxy
 /// behind could pick another than Weir did.
-pub fn presented<'h>(headers: &'h Headers, query: Option<&'h str>) -> Result<Option<&'h [u8]>, GatewayError> {
+fn presented<'h>(headers: &'h Headers, query: Option<&'h str>) -> Result<Option<&'h [u8]>, GatewayError> {
     let mut found: Option<&[u8]> = query.map(str::as_bytes);
     for name in ["authorization", "x-api-key", "x-goog-api-key", "api-key"] {
         for value in headers.all(name) {
@@ -36,13 +41,20 @@ fn without_scheme(value: &[u8]) -> &[u8] {
 }
 
 /// The answer to somebody who is not let in.
-pub fn refused(refusal: Refusal) -> GatewayError {
+fn refused(refusal: Refusal) -> GatewayError {
     let message = match refusal {
         Refusal::Missing => "no key: send one as `authorization: Bearer <key>`",
         Refusal::Unknown => "the key is not known here",
         Refusal::Expired => "the key has expired; ask for a new one",
     };
     GatewayError::new(ErrorCode::Unauthenticated, message)
+}
+
+/// Who asks, by the credential in the headers, or in the query of Gemini's paths.
+pub(crate) fn principal(gateway: &Gateway, headers: &Headers, now: Timestamp) -> Result<Rc<Principal>, GatewayError> {
+    let query = headers.text(":path").and_then(key_in_query);
+    let credential = presented(headers, query)?;
+    gateway.rules.access.principal(credential, now.secs()).map_err(refused)
 }
 
 /// Whether a client's header is kept from every provider: credentials, cookies, addresses of the client, and control

@@ -13,17 +13,16 @@ use crate::codec::openai::splice::splice;
 use crate::codec::token::estimate_request;
 use crate::error::{ErrorCode, GatewayError};
 use crate::gateway::compile::Gateway;
-use crate::gateway::credential::{is_withheld, presented, refused};
-use crate::gateway::endpoint::{Asked, Endpoint, asked, key_in_query};
+use crate::gateway::credential::{is_withheld, principal};
+use crate::gateway::endpoint::{Asked, Endpoint, asked};
 use crate::gateway::models;
 use crate::gateway::read::{Read, read, wire_at};
 use crate::gateway::refusal::reply_to;
 pub use crate::gateway::state::Exchange;
 use crate::gateway::state::{Answer, Request, Stage, Upstream};
 use crate::gateway::step::{Dispatch, Reply, Step, Steps};
-use crate::host::{Host, Timestamp};
+use crate::host::Host;
 use crate::http::Headers;
-use crate::policy::access::Principal;
 use crate::policy::decide::{Draw, decide};
 use crate::policy::facts::{Facts, Lossless};
 use crate::policy::resolve::MAX_NAME;
@@ -157,6 +156,7 @@ impl Exchange {
             choices: u64::from(head.choices),
             needs: head.needs,
             base64: read.wants_base64(),
+            foreign_seals: read.has_foreign_seals(),
         })
     }
 
@@ -263,13 +263,6 @@ impl Exchange {
 
 fn lost() -> GatewayError {
     GatewayError::new(ErrorCode::PolicyUnavailable, "the gateway lost the state of this request; send it again")
-}
-
-/// Who asks, by the credential in the headers, or in the query of Gemini's paths.
-pub(crate) fn principal(gateway: &Gateway, headers: &Headers, now: Timestamp) -> Result<Rc<Principal>, GatewayError> {
-    let query = headers.text(":path").and_then(key_in_query);
-    let credential = presented(headers, query)?;
-    gateway.rules.access.principal(credential, now.secs()).map_err(refused)
 }
 
 /// The answer when the gateway's own state is not there: nothing goes out unruled.

@@ -6,7 +6,7 @@ use crate::chat::money::TokenPrice;
 use crate::chat::wire::Wire;
 use crate::codec::writer::Writer;
 use crate::gateway::compile::Gateway;
-use crate::gateway::exchange::principal;
+use crate::gateway::credential::principal;
 use crate::gateway::refusal::reply_to;
 use crate::gateway::step::Reply;
 use crate::host::Host;

@@ -12,11 +12,11 @@ use crate::chat::wire::Wire;
 use crate::codec::json::Malformed;
 use crate::codec::meter::count_of;
 use crate::codec::openai::head::{Endpoint as OpenAiEndpoint, decode_head};
-use crate::codec::registry;
 use crate::codec::survey::survey;
 use crate::codec::translate::losses;
 use crate::codec::wire::Impossible;
 use crate::codec::writer::Writer;
+use crate::codec::{anthropic, gemini, registry};
 use crate::error::{ErrorCode, GatewayError};
 use crate::gateway::endpoint::{Call, Endpoint};
 use crate::policy::facts::Losses;
@@ -85,6 +85,15 @@ impl<'b> Read<'b> {
             None => Err(Malformed { offset: 0, what: "no client asks for embeddings in this format" }),
         };
         self.embedding.get_or_init(decode).as_ref().map_err(|malformed| *malformed)
+    }
+
+    /// Whether the conversation holds thoughts that another vendor sealed.
+    pub fn has_foreign_seals(&self) -> bool {
+        match self.call.wire {
+            Wire::Messages => anthropic::seal::has_foreign_seals(self.body),
+            Wire::Gemini => gemini::seal::marked(self.body),
+            Wire::Chat | Wire::Responses | Wire::Converse | Wire::Cohere => false,
+        }
     }
 
     /// Whether vectors are wanted in base64.

@@ -74,6 +74,9 @@ pub(crate) struct Request {
     pub needs: Capabilities,
     /// Whether vectors are wanted in base64.
     pub base64: bool,
+    /// Whether the conversation holds thoughts that another vendor sealed: its own format has no place for them, and a
+    /// provider would refuse the body as it is.
+    pub foreign_seals: bool,
 }
 
 /// The request as the proxy holds it now: the header list is one for all attempts, so each must know what the last left.

@@ -96,13 +96,18 @@ fn findings(checked: &Checked, now: Timestamp) -> Vec<Problem> {
     for provider in &policy.providers {
         let at = |field: &str| format!("providers.{}.{field}", provider.name);
         let written = |source: &KeySource| matches!(source, KeySource::Literal(_));
-        if provider.keys.iter().any(written) {
+        // Neither a header nor the id of an access key need be secret.
+        let credentials = || {
+            let is_key = |path: &str| !path.starts_with("headers.") && path != "aws.access_key_id";
+            provider.sources().into_iter().filter(move |(path, _)| is_key(path))
+        };
+        if let Some((place, _)) = credentials().find(|(_, source)| written(source)) {
             findings.push(Problem::new(
-                at("key"),
+                at(&place),
                 "the key itself is in the file; write ${NAME} and set NAME in the proxy's environment",
             ));
         }
-        if !provider.endpoint.tls && !provider.keys.is_empty() && !is_loopback(&provider.endpoint.host) {
+        if !provider.endpoint.tls && credentials().next().is_some() && !is_loopback(&provider.endpoint.host) {
             findings.push(Problem::new(at("endpoint"), "http sends the key in clear text; use https"));
         }
     }

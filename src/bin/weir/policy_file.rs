@@ -38,15 +38,15 @@ pub fn from_text(text: &str) -> Result<Value, String> {
     json(yaml, "")
 }
 
-/// The names of the proxy's environment variables that a policy reads: every `${NAME}` in a provider's `key` or
-/// `headers`, sorted.
+/// The names of the proxy's environment variables that a policy reads: every `${NAME}` in a provider's `key`,
+/// `aws` or `headers`, sorted.
 ///
 /// Why only there: those are the places where the filter replaces `${NAME}`. A prompt that happens to contain `${HOME}`
 /// must not hand that variable to the module.
 pub fn environment(policy: &Value) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for provider in policy.get("providers").and_then(Value::as_object).into_iter().flat_map(Map::values) {
-        for place in ["key", "headers"] {
+        for place in ["key", "aws", "headers"] {
             collect(provider.get(place), &mut names);
         }
     }

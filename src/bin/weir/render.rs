@@ -99,9 +99,14 @@ fn warn(args: &EnvoyArgs, policy: &Policy) {
         );
     }
     let literal = |source: &KeySource| matches!(source, KeySource::Literal(_));
-    for provider in policy.providers.iter().filter(|provider| provider.keys.iter().any(literal)) {
+    for provider in &policy.providers {
+        let sources = provider.sources();
+        let is_key = |(path, source): &&(String, &KeySource)| {
+            !path.starts_with("headers.") && path != "aws.access_key_id" && literal(source)
+        };
+        let Some((place, _)) = sources.iter().find(is_key) else { continue };
         eprintln!(
-            "warning: providers.{}.key: the key itself goes into the configuration; write ${{NAME}} and set NAME in Envoy's environment",
+            "warning: providers.{}.{place}: the key itself goes into the configuration; write ${{NAME}} and set NAME in Envoy's environment",
             provider.name
         );
     }

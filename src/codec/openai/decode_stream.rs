@@ -20,6 +20,9 @@ type Sink<'s> = dyn FnMut(Event<'_>) + 's;
 /// The most blocks of a stream.
 const MAX_BLOCKS: u32 = 1024;
 
+/// The most characters of the answer's id that ids of calls are made of.
+const MAX_ID: usize = 128;
+
 /// A stream of chunks.
 #[derive(Debug, Default)]
 pub(super) struct Decoder {
@@ -105,7 +108,7 @@ impl Decoder {
     fn start(&mut self, id: Option<Cow<'_, str>>, model: Option<Cow<'_, str>>, sink: &mut Sink<'_>) {
         if !self.started {
             self.started = true;
-            self.answer_id = id.as_deref().unwrap_or_default().to_owned();
+            self.answer_id = id.iter().flat_map(|id| id.chars()).take(MAX_ID).collect();
             sink(Event::Start { id, model });
         }
     }

@@ -1,5 +1,7 @@
 //! Writes streamed chat completions as OpenAI does, with what others add for thoughts. Not whole answers.
 
+use std::borrow::Cow;
+
 use crate::chat::event::{Delta, Event, Opening};
 use crate::chat::part::{CallKind, Seal};
 use crate::chat::prose::Prose;
@@ -7,7 +9,7 @@ use crate::chat::usage::Usage;
 use crate::chat::wire::Wire;
 use crate::codec::openai::answer_out::{can_be_written, id_of, write_citation};
 use crate::codec::openai::finish::{self, Seen};
-use crate::codec::openai::part_out::joined;
+use crate::codec::openai::part_out::append;
 use crate::codec::openai::{failure, thought};
 use crate::codec::wire::{EncodeStream, Frame};
 use crate::codec::writer::{Writer, sse_event};
@@ -41,8 +43,8 @@ struct Block {
 enum Kind {
     Text,
     Refusal,
-    /// A thought, and its words as long as they are kept: its seal is worth nothing without them.
-    Thought(Option<Vec<Prose<'static>>>),
+    /// A thought, and its words, escaped, as long as they are kept: its seal is worth nothing without them.
+    Thought(Option<Vec<u8>>),
     Call {
         index: u64,
         kind: CallKind,
@@ -157,7 +159,7 @@ impl Encoder {
                     *words = None;
                 }
                 if let Some(words) = words {
-                    words.push(text.borrowed().into_owned());
+                    append(words, text);
                 }
                 "reasoning_content"
             }
@@ -188,8 +190,7 @@ impl Encoder {
         if seal.wire != Wire::Messages {
             return;
         }
-        let words: Vec<&Prose<'_>> = words.iter().collect();
-        let text = joined(&words, "");
+        let text = Prose::Escaped(Cow::Borrowed(words.as_slice()));
         self.chunk(out, None, |writer| {
             writer.key("thinking_blocks").array(|writer| thought::write_block(writer, &text, seal));
         });

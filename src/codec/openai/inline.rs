@@ -9,6 +9,9 @@ use crate::codec::json::unescape;
 const OPEN: &str = "<think>";
 const CLOSE: &str = "</think>";
 
+/// The most white space that is held in wait for a tag.
+const MAX_BLANK: usize = 1024;
+
 /// The thought that a whole text opens with, and what follows it; `None` when it opens with none.
 pub(super) fn split<'a>(text: &Prose<'a>) -> Option<(Prose<'a>, Prose<'a>)> {
     if !may_open(text) {
@@ -107,7 +110,7 @@ impl Inline {
             if let Some(rest) = begun.strip_prefix(OPEN) {
                 self.held = rest.to_owned();
                 self.place = Place::Lead;
-            } else if OPEN.starts_with(begun) {
+            } else if OPEN.starts_with(begun) && self.held.len() < MAX_BLANK {
                 return;
             } else {
                 self.place = Place::Text;
@@ -205,9 +208,24 @@ mod tests {
     }
 
     #[test]
+    fn white_space_is_not_held_for_ever() {
+        let mut inline = Inline::default();
+        let mut said = 0;
+        for _ in 0..100 {
+            inline.push(Prose::plain(" ".repeat(100)), &mut |words| {
+                assert!(matches!(words, Words::Text(_)));
+                said += 1;
+            });
+        }
+        assert!(said > 80 && inline.held.is_empty());
+    }
+
+    #[test]
     fn a_whole_text_is_split_once() {
         let (thought, text) = split(&Prose::plain("<think>\na\n</think>\nb</think>")).unwrap();
         assert_eq!((thought, text), (Prose::plain("a"), Prose::plain("b</think>")));
+        let escaped = Prose::Escaped(br"\n\u003cthink\u003ea\u003c/think\u003eb".as_slice().into());
+        assert_eq!(split(&escaped).unwrap(), (Prose::plain("a"), Prose::plain("b")));
         assert!(split(&Prose::plain("b <think>a</think>")).is_none());
     }
 }

@@ -138,7 +138,9 @@ const ELSEWHERE: &str = "(see the next user message)";
 impl Said<'_, '_, '_> {
     fn write(&self, writer: &mut Writer, role: Speaker, marks: &Marked<'_, '_>, target: &mut Target<'_>) {
         let texts: Vec<&Prose<'_>> = self.parts.iter().filter_map(|part| text_of(part)).collect();
-        let only_text = self.parts.iter().all(|part| matches!(part.content, Content::Text { .. }));
+        // What says nothing here is reported even where the message becomes a plain string.
+        self.parts.iter().for_each(|part| report_silent(part, target));
+        let only_text = self.parts.iter().all(|part| is_silent(part) || matches!(part.content, Content::Text { .. }));
         let marked = self.parts.iter().any(|part| marks.of(part).is_some());
         let flat = texts.len() <= 1 || target.vendor.flat_text;
         writer.object(|writer| {
@@ -180,10 +182,25 @@ fn write_part(writer: &mut Writer, part: &Part<'_>, marks: &Marked<'_, '_>, targ
         Content::Media(media) => part_out::write_media(writer, media, target, mark),
         Content::Refusal(text) => part_out::write_text(writer, text, mark),
         Content::Foreign { wire: Wire::Chat, raw, .. } => writer.json(raw),
-        Content::Foreign { wire, kind, .. } => part_out::report_foreign(*wire, kind, target),
-        Content::Thought(_) => target.lose(Feature::Thoughts),
+        Content::Foreign { .. } | Content::Thought(_) | Content::Call(_) | Content::Result(_) => {}
+    }
+}
+
+/// Whether a part cannot be said in a message of the operator or the user.
+fn is_silent(part: &Part<'_>) -> bool {
+    match &part.content {
+        Content::Foreign { wire, .. } => *wire != Wire::Chat,
         // Calls are the model's, and results have a turn of their own.
-        Content::Call(_) | Content::Result(_) => {}
+        Content::Thought(_) | Content::Call(_) | Content::Result(_) => true,
+        Content::Text { .. } | Content::Media(_) | Content::Refusal(_) => false,
+    }
+}
+
+fn report_silent(part: &Part<'_>, target: &mut Target<'_>) {
+    match &part.content {
+        Content::Foreign { wire, kind, .. } if *wire != Wire::Chat => part_out::report_foreign(kind, target),
+        Content::Thought(_) => target.lose(Feature::Thoughts),
+        _ => {}
     }
 }
 
@@ -201,7 +218,7 @@ fn write_result(
             Content::Text { text, .. } | Content::Refusal(text) => texts.push(text.borrowed()),
             Content::Media(_) => texts.push(Prose::plain(ELSEWHERE)),
             Content::Foreign { wire: Wire::Chat, .. } => target.lose(Feature::Unknown),
-            Content::Foreign { wire, kind, .. } => part_out::report_foreign(*wire, kind, target),
+            Content::Foreign { kind, .. } => part_out::report_foreign(kind, target),
             Content::Call(_) | Content::Result(_) | Content::Thought(_) => {}
         }
     }
@@ -262,7 +279,7 @@ impl<'r, 'b> Answer<'r, 'b> {
                 // No model takes back what it drew or said aloud.
                 Content::Media(_) => target.lose(Feature::Image),
                 Content::Foreign { wire: Wire::Chat, .. } => answer.texts.push(part),
-                Content::Foreign { wire, kind, .. } => part_out::report_foreign(*wire, kind, target),
+                Content::Foreign { kind, .. } => part_out::report_foreign(kind, target),
                 Content::Result(_) => {}
             }
         }
@@ -327,7 +344,7 @@ impl<'r, 'b> Answer<'r, 'b> {
             texts.extend(&self.refusals);
         }
         let marked = self.texts.iter().any(|part| marks.of(part).is_some());
-        let foreign = texts.len() < self.texts.len();
+        let foreign = self.texts.iter().any(|part| matches!(part.content, Content::Foreign { .. }));
         if marked || foreign || chunked(target) && self.has_thinking() {
             writer.key("content").array(|writer| {
                 if chunked(target) {
@@ -342,6 +359,9 @@ impl<'r, 'b> Answer<'r, 'b> {
                             }
                         }),
                     }
+                }
+                if !target.vendor.is_openai() {
+                    self.refusals.iter().for_each(|text| part_out::write_text(writer, text, |_| {}));
                 }
             });
         } else if !texts.is_empty() {

@@ -7,7 +7,6 @@ use crate::chat::feature::Feature;
 use crate::chat::part::{CacheMark, Content, Media, MediaKind, Part, Source};
 use crate::chat::prose::Prose;
 use crate::chat::request::Request;
-use crate::chat::wire::Wire;
 use crate::codec::json::write_string;
 use crate::codec::openai::target::Target;
 use crate::codec::openai::vendor::{Documents, Marks};
@@ -106,12 +105,17 @@ pub(super) fn joined<'p>(texts: &[&'p Prose<'p>], between: &str) -> Prose<'p> {
         if index > 0 {
             escape(&mut all, between);
         }
-        match text {
-            Prose::Escaped(bytes) => all.extend_from_slice(bytes),
-            Prose::Plain(text) => escape(&mut all, text),
-        }
+        append(&mut all, text);
     }
     Prose::Escaped(Cow::Owned(all))
+}
+
+/// Appends a text as it stands between the quotes of a JSON string.
+pub(super) fn append(out: &mut Vec<u8>, text: &Prose<'_>) {
+    match text {
+        Prose::Escaped(bytes) => out.extend_from_slice(bytes),
+        Prose::Plain(text) => escape(out, text),
+    }
 }
 
 fn escape(out: &mut Vec<u8>, text: &str) {
@@ -276,8 +280,7 @@ fn name_for(media_type: Option<&str>) -> &'static str {
 }
 
 /// A part that another wire alone has: what is lost with it, or that it cannot be.
-pub(super) fn report_foreign(wire: Wire, kind: &str, target: &mut Target<'_>) {
-    debug_assert!(wire != Wire::Chat, "chat's own parts are written");
+pub(super) fn report_foreign(kind: &str, target: &mut Target<'_>) {
     match kind {
         "item_reference" => {
             target.forbid(Feature::Conversation, "an item that the vendor stores is known to that vendor alone");

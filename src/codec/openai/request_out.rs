@@ -118,6 +118,10 @@ fn write_stop(writer: &mut Writer, request: &Request<'_>, allowed: bool, target:
 fn write_output(writer: &mut Writer, request: &Request<'_>, target: &mut Target<'_>) {
     match &request.output {
         Output::Text => {}
+        Output::Schema { .. } if target.vendor.refuses(Feature::JsonSchema) => {
+            target.lose(Feature::JsonSchema);
+            writer.key("response_format").object(|writer| writer.key("type").string("json_object"));
+        }
         Output::Json => writer.key("response_format").object(|writer| writer.key("type").string("json_object")),
         Output::Schema { name, description, schema, strict } => {
             writer.key("response_format").object(|writer| {

@@ -11,6 +11,12 @@ use crate::codec::openai::{field, message};
 /// The most bytes of arguments that are kept for a call that has no name yet.
 const MAX_NAMELESS: usize = 64 * 1024;
 
+/// The longest id of a call; a longer one counts as none.
+const MAX_ID: usize = 4096;
+
+/// The most calls of a stream.
+const MAX_CALLS: usize = 1024;
+
 /// A fragment of a call.
 #[derive(Debug)]
 pub(super) struct Fragment<'a> {
@@ -34,7 +40,10 @@ impl<'a> Fragment<'a> {
         field::members_or_skip(scanner, |scanner, key| {
             match key.bytes().as_ref() {
                 b"index" => fragment.index = scanner.whole_or_skip()?,
-                b"id" => fragment.id = field::filled(scanner)?.map(|id| id.text()).unwrap_or_default(),
+                b"id" => {
+                    let id = field::filled(scanner)?.map(|id| id.text());
+                    fragment.id = id.filter(|id| id.len() <= MAX_ID).unwrap_or_default();
+                }
                 b"type" => {
                     if scanner.string_or_skip()?.is_some_and(|kind| kind.is("custom")) {
                         fragment.kind = CallKind::Custom;
@@ -98,7 +107,7 @@ impl Calls {
         sink: &mut dyn FnMut(Event<'_>),
     ) {
         let Some(at) = self.find(&fragment) else {
-            if self.calls.len() < 1024 {
+            if self.calls.len() < MAX_CALLS {
                 self.close_complete(sink);
                 let index = fragment.index.unwrap_or_else(|| self.next_index());
                 let (id, kind) = (fragment.id.clone().into_owned(), fragment.kind);

@@ -36,9 +36,9 @@ pub fn read(place: &Place, request: &Request, body: &Value) -> Result<Ask, Refus
 pub fn signer(api: Api) -> &'static str {
     match api {
         Api::Chat | Api::Responses => "openai",
-        Api::Anthropic => "anthropic",
+        // What Claude signs on one platform is good on the others.
+        Api::Anthropic | Api::Converse => "claude",
         Api::Gemini => "gemini",
-        Api::Converse => "converse",
         Api::Cohere => "cohere",
     }
 }

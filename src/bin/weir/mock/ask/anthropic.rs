@@ -310,7 +310,7 @@ fn output(body: &Value) -> Result<Output, Refused> {
 
 fn check_system(body: &Value) -> Result<(), Refused> {
     match body.get("system") {
-        None | Some(Value::String(_)) => Ok(()),
+        None | Some(Value::Null | Value::String(_)) => Ok(()),
         Some(Value::Array(blocks)) => blocks.iter().try_for_each(|block| {
             if text(block, "type") != "text" {
                 return Err(Refused::bad("system: Input tag does not match any of the expected tags: 'text'"));
@@ -430,12 +430,12 @@ fn check_block(block: &Value, role: &str, version: &str, at: &str) -> Result<(),
         }
         "tool_result" if !is_assistant => check_result(block, version, at)?,
         "thinking" if is_assistant => {
-            if text(block, "signature") != signature("anthropic", text(block, "thinking")) {
+            if text(block, "signature") != signature("claude", text(block, "thinking")) {
                 return Err(Refused::bad(format!("{at}: Invalid `signature` in `thinking` block")));
             }
         }
         "redacted_thinking" if is_assistant => {
-            if text(block, "data") != signature("anthropic", "redacted") {
+            if text(block, "data") != signature("claude", "redacted") {
                 return Err(Refused::bad(format!("{at}: Invalid `data` in `redacted_thinking` block")));
             }
         }

@@ -393,7 +393,7 @@ fn check_result(value: &Value, at: &str) -> Result<(), Refused> {
 fn check_reasoning(value: &Value, at: &str) -> Result<(), Refused> {
     let (kind, held) = only(value, &["reasoningText", "redactedContent"], at)?;
     let said = text(held, "text");
-    if kind == "reasoningText" && text(held, "signature") != signature("converse", said) {
+    if kind == "reasoningText" && text(held, "signature") != signature("claude", said) {
         return Err(Refused::bad(format!(
             "The model returned the following errors: {at}: Invalid `signature` in `thinking` block"
         )));

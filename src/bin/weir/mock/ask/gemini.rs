@@ -298,9 +298,13 @@ pub fn signed(call: Option<(&str, &str)>) -> String {
 /// Taken where the gateway has no signature to send back.
 const SKIP: &str = "skip_thought_signature_validator";
 
-/// Base64 in its usual letters: Google takes those of URLs too, and its own SDK writes them.
+/// Base64 in its usual letters and with its padding: Google takes those of URLs too, and its own SDK writes them.
 fn standard(text: &str) -> String {
-    text.replace('-', "+").replace('_', "/")
+    let mut text = text.replace('-', "+").replace('_', "/");
+    while !text.len().is_multiple_of(4) {
+        text.push('=');
+    }
+    text
 }
 
 fn check_signature(part: &Value) -> Result<(), Refused> {
@@ -376,7 +380,8 @@ fn choice(body: &Value, tools: &[Tool]) -> Result<Choice, Refused> {
         return Ok(Choice::Auto);
     };
     let allowed: Vec<&str> = items(calling, "allowedFunctionNames").iter().filter_map(Value::as_str).collect();
-    let mode = text(calling, "mode");
+    let mode = text(calling, "mode").to_ascii_uppercase();
+    let mode = mode.as_str();
     if !allowed.is_empty() && !["ANY", "VALIDATED"].contains(&mode) {
         return Err(Refused::bad("allowed_function_names should only be set when the mode is ANY or VALIDATED."));
     }

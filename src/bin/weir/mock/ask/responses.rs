@@ -119,6 +119,9 @@ pub fn read(body: &Value) -> Result<Ask, Refused> {
             check_items(items, some(body, "previous_response_id").is_some())?;
             last_turn(items)
         }
+        _ if ["prompt", "conversation", "previous_response_id"].iter().any(|name| some(body, name).is_some()) => {
+            (String::new(), Vec::new())
+        }
         _ => return Err(Refused::bad("Missing required parameter: 'input'.")),
     };
     let includes = items(body, "include").iter().any(|item| item.as_str() == Some("reasoning.encrypted_content"));
@@ -141,7 +144,9 @@ fn check_items(items: &[Value], has_history: bool) -> Result<(), Refused> {
     let mut open: Vec<&str> = Vec::new();
     let mut seen: Vec<&str> = Vec::new();
     for (index, item) in items.iter().enumerate() {
-        let kind = item.get("type").and_then(Value::as_str).unwrap_or("message");
+        let usual =
+            if some(item, "role").is_none() && some(item, "id").is_some() { "item_reference" } else { "message" };
+        let kind = item.get("type").and_then(Value::as_str).unwrap_or(usual);
         let at = format!("input[{index}]");
         match kind {
             "message" => check_message(item, &at)?,
