@@ -67,3 +67,9 @@ fn every_kind_of_failure_has_openai_s_shape() {
         assert_eq!(Responses.decode_failure(status, &Headers::default(), &written).kind, kind);
     }
 }
+
+#[test]
+fn an_error_of_status_200_gets_the_status_of_its_kind() {
+    let failure = Responses.decode_failure(200, &Headers::default(), br#"{"error":{"code":"rate_limit_exceeded"}}"#);
+    assert_eq!(Responses.encode_failure(&failure).0, 429);
+}

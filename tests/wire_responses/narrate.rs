@@ -284,3 +284,27 @@ fn an_answer_beyond_the_limit_fails_instead_of_growing() {
     stream.event(&Event::Done, &mut out);
     assert!(out.is_empty());
 }
+
+#[test]
+fn every_end_is_told_apart() {
+    for (finish, kind, reason) in [
+        (Finish::Stop, "response.completed", Value::Null),
+        (Finish::StopSequence(Some("x".into())), "response.completed", Value::Null),
+        (Finish::ToolCalls, "response.completed", Value::Null),
+        (Finish::Length, "response.incomplete", json!("max_output_tokens")),
+        (Finish::ContextFull, "response.incomplete", json!("max_output_tokens")),
+        (Finish::Paused, "response.incomplete", json!("max_output_tokens")),
+        (Finish::Filtered, "response.incomplete", json!("content_filter")),
+        (Finish::Refused, "response.incomplete", json!("content_filter")),
+        (Finish::Broken, "response.incomplete", Value::Null),
+    ] {
+        let (_, events) = write_stream(&[Event::Finish(finish.clone()), Event::Done]);
+        let last = events.last().unwrap();
+        assert_eq!(
+            (&last["type"], &last["response"]["incomplete_details"]["reason"]),
+            (&json!(kind), &reason),
+            "{finish:?}"
+        );
+        assert_eq!(last["response"]["status"], kind.trim_start_matches("response."));
+    }
+}

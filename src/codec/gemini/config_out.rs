@@ -84,7 +84,8 @@ fn limits(writer: &mut Writer, request: &Request<'_>, target: &mut Target<'_>) {
         writer.key("candidateCount").number(u64::from(choices));
     }
     if let Some(limit) = request.max_output {
-        writer.key("maxOutputTokens").number(limit.min(target.shape.max_output.unwrap_or(limit)));
+        // 0 only warms a cache elsewhere, and is refused here.
+        writer.key("maxOutputTokens").number(limit.min(target.shape.max_output.unwrap_or(limit)).max(1));
     }
     let stops: Vec<&Prose<'_>> = request.sampling.stop.iter().filter(|stop| !stop.is_empty()).collect();
     if stops.len() > MAX_STOPS {

@@ -176,11 +176,12 @@ impl<'r> Plan<'r> {
                 }
             }
         }
-        // What a result cannot hold follows it, in the user's name.
-        let Some(Entry::Results(held)) = self.entries.last() else { return Ok(()) };
-        let outside: Vec<&'r Media<'r>> =
-            held.iter().flat_map(|result| media_of(result)).filter(|one| !fits_result(one, target)).collect();
-        for one in outside {
+        // What a result cannot hold follows the results, in the user's name.
+        let held = turn.parts.iter().filter_map(|part| match &part.content {
+            Content::Result(result) => Some(result),
+            _ => None,
+        });
+        for one in held.flat_map(media_of).filter(|one| !fits_result(one, target)) {
             self.add(Voice::User, Piece::Media(one));
         }
         Ok(())
@@ -202,11 +203,23 @@ impl<'r> Plan<'r> {
                 _ => {}
             }
         }
-        match self.entries.last_mut() {
+        let at = self.place_of(result);
+        match self.entries.get_mut(at) {
             Some(Entry::Results(results)) => results.push(result),
-            _ => self.entries.push(Entry::Results(vec![result])),
+            _ => self.entries.insert(at, Entry::Results(vec![result])),
         }
         Ok(())
+    }
+
+    /// Where a result stands: right behind the calls, before anything that was said in between.
+    fn place_of(&self, result: &CallResult<'r>) -> usize {
+        let end = self.entries.len();
+        let last = self.entries.iter().enumerate().rfind(|(_, entry)| matches!(entry, Entry::Model(_)));
+        match last {
+            Some((at, entry)) if calls(entry).any(|call| call.id == result.id) => at + 1,
+            _ if matches!(self.entries.last(), Some(Entry::Results(_))) => end.saturating_sub(1),
+            _ => end,
+        }
     }
 
     /// Roles alternate: what follows its own kind joins it.

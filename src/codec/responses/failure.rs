@@ -122,8 +122,13 @@ pub(super) fn encode(failure: &Failure<'_>) -> (u16, Vec<u8>) {
             optional(writer, "code", code);
         });
     });
-    // Anthropic's own status for overload, which OpenAI's SDKs do not know.
-    let status = if failure.status == 529 { 503 } else { failure.status };
+    let status = match failure.status {
+        // Anthropic's own status for overload, which OpenAI's SDKs do not know.
+        529 => 503,
+        status @ 400..=599 => status,
+        // Some vendors put errors into answers of status 200.
+        _ => failure.kind.status(),
+    };
     (status, writer.into_bytes())
 }
 

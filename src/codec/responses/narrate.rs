@@ -394,11 +394,7 @@ impl Narrator {
         for item in 0..self.items.len() {
             self.item_done(item, if item == last { standing.of_item() } else { "completed" }, out);
         }
-        let kind = match standing.status {
-            "incomplete" => "response.incomplete",
-            "failed" => "response.failed",
-            _ => "response.completed",
-        };
+        let kind = if standing.status == "completed" { "response.completed" } else { "response.incomplete" };
         self.emit_response(out, kind, &standing);
     }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::chat::answer::{Answer, Finish};
-use crate::chat::failure::{Failure, FailureKind};
+use crate::chat::failure::Failure;
 use crate::chat::part::{CallKind, Content, MediaKind, Part, Seal, Source};
 use crate::chat::prose::Prose;
 use crate::chat::usage::Usage;
@@ -59,10 +59,8 @@ impl<'a> Standing<'a> {
             Finish::Refused if refused => None,
             Finish::Length | Finish::ContextFull | Finish::Paused => Some("max_output_tokens"),
             Finish::Filtered | Finish::Refused => Some("content_filter"),
-            Finish::Broken => {
-                let error = Some((response_code(FailureKind::Server), Cow::Borrowed("the model broke off its answer")));
-                return Self { status: "failed", incomplete: None, error, usage };
-            }
+            // The format has a word for why only where the model could not help it.
+            Finish::Broken => return Self { status: "incomplete", incomplete: None, error: None, usage },
         };
         let status = if incomplete.is_some() { "incomplete" } else { "completed" };
         Self { status, incomplete, error: None, usage }
