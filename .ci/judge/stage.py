@@ -29,7 +29,8 @@ PROVIDERS = {
     "bedrock": ("bedrock", "", "anthropic.claude-sonnet-4-5-20250929-v1:0", None),
     "cohere": ("cohere", "", "command-a-plus-05-2026", "embed-english-v3.0"),
     "azure": ("azure_openai", "", "gpt-4.1", "text-embedding-3-small"),
-    "vertex": ("vertex", "/v1/projects/p/locations/global", "gemini-2.5-flash", None),
+    "vertex": ("vertex", "/v1/projects/p/locations/global", "gemini-3-flash-preview", "text-embedding-005"),
+    "vertex_claude": ("vertex", "/v1/projects/p/locations/global", "claude-sonnet-4-6", None),
 }
 
 # Names that agents know, each served by another vendor than they think.
@@ -50,7 +51,7 @@ def demo():
 
 def provider(name, port):
     api, ending, _, _ = PROVIDERS[name]
-    entry = {"api": api, "endpoint": f"http://127.0.0.1:{port}{ending}", "catalogue": {"responses": "openai"}.get(name, name)}
+    entry = {"api": api, "endpoint": f"http://127.0.0.1:{port}{ending}", "catalogue": {"responses": "openai", "vertex_claude": "vertex"}.get(name, name)}
     if name == "bedrock":
         variables = {"access_key_id": "${WEIR_STAGE_AWS_ID}", "secret_access_key": "${WEIR_STAGE_AWS_SECRET}"}
         return {**entry, "aws": {**variables, "region": "us-east-1"}}

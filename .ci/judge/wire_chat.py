@@ -116,7 +116,8 @@ def replay(raw, failed):
         if failed:
             found.append("the SDK does not notice the error event")
         else:
-            final = json.loads(state.get_final_completion().model_dump_json(by_alias=True, exclude_unset=True))
+            # Not get_final_completion(): it raises for an answer that was cut or filtered, whoever wrote it.
+            final = json.loads(state.current_completion_snapshot.model_dump_json(by_alias=True, exclude_unset=True))
             for choice in final["choices"]:
                 choice["message"].pop("parsed", None)
                 for call in choice["message"].get("tool_calls") or []:

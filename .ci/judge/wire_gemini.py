@@ -96,7 +96,7 @@ def differences(ours, theirs, path="$"):
 
 def turns(contents):
     """Roles alternate, every call is answered in the next turn, and no turn is empty."""
-    found, calls, last = [], [], None
+    found, calls, last, answered = [], [], None, False
     for place, turn in enumerate(contents if isinstance(contents, list) else []):
         parts, role = turn.get("parts") or [], turn.get("role")
         if role not in ("user", "model"):
@@ -104,7 +104,8 @@ def turns(contents):
         if place == 0 and role == "model":
             found.append("$.contents[0]: the first turn must be the user's")
         results = [part["functionResponse"].get("name") for part in parts if "functionResponse" in part]
-        if role == last and not results:
+        # Results have a turn of their own, so the user's next words come in a second one.
+        if role == last and not results and not answered:
             found.append(f"$.contents[{place}]: a second turn of {role} in a row")
         if not parts:
             found.append(f"$.contents[{place}]: has no parts")
@@ -113,7 +114,7 @@ def turns(contents):
         if results and not calls:
             found.append(f"$.contents[{place}]: answers {results}, nothing was called")
         calls = [part["functionCall"].get("name") for part in parts if "functionCall" in part]
-        last = role
+        last, answered = role, bool(results)
         for at, part in enumerate(parts):
             kinds = set(part) - {"thought", "thoughtSignature", "mediaResolution", "videoMetadata", "partMetadata"}
             if len(kinds) > 1:

@@ -12,7 +12,11 @@ from wire_chat import first_line
 
 # What the API sends and the SDK's types do not know.
 ADDED = {"Response": ("store",), "ResponseTextDeltaEvent": ("obfuscation",), "ResponseCustomToolCall": ("status",)}
+ADDED |= {"ResponseFunctionCallArgumentsDoneEvent": ("name",)}  # which older SDKs demand
 ADDED |= {name: ("obfuscation",) for name in ("ResponseFunctionCallArgumentsDeltaEvent", "ResponseReasoningSummaryTextDeltaEvent", "ResponseRefusalDeltaEvent")}
+
+# Codes of `response.failed` that the SDK's list lacks. Codex acts on each of them.
+CODES = ("context_length_exceeded", "insufficient_quota", "server_is_overloaded", "slow_down")
 
 TERMINAL = ("response.completed", "response.incomplete", "response.failed")
 
@@ -80,7 +84,7 @@ def stream(line):
             found.append(f"event {place}: is named {event.name!r} and has type {value.get('type')!r}")
         if value.get("sequence_number") != place:
             found.append(f"event {place}: sequence_number is {value.get('sequence_number')!r}")
-        found += complaints(value, ResponseStreamEvent, f"event {place} {value.get('type')}", ADDED)
+        found += complaints(with_known_code(value), ResponseStreamEvent, f"event {place} {value.get('type')}", ADDED)
     if not values:
         return found + ["the stream is empty"]
     kinds = [value.get("type") for value in values]
@@ -92,6 +96,15 @@ def stream(line):
     if not failed:
         found += story(values, bool(line.get("fixture")))
     return found + replay(line["raw"], failed)
+
+
+def with_known_code(value):
+    """A failure whose code is in the SDK's list, if it is one that only Codex knows."""
+    response = value.get("response")
+    error = response.get("error") if isinstance(response, dict) else None
+    if not isinstance(error, dict) or error.get("code") not in CODES:
+        return value
+    return {**value, "response": {**response, "error": {**error, "code": "server_error"}}}
 
 
 def story(values, lenient):
