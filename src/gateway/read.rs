@@ -59,6 +59,13 @@ pub(crate) fn wire_at(call: &Call, target: &Target) -> Option<Wire> {
     }
 }
 
+/// Whether a call's body must be written anew for a target, be it in the client's own format: what is passed on byte for
+/// byte is the rule, and these are its exceptions.
+pub(crate) fn is_rewritten(call: &Call, wire: Wire, foreign_seals: bool) -> bool {
+    // Gemini's embeddings name the model inside each request, and have another form on Vertex.
+    wire != call.wire || foreign_seals || (call.endpoint == Endpoint::Embeddings && wire == Wire::Gemini)
+}
+
 impl<'b> Read<'b> {
     fn scan(&self) -> Result<Head, Malformed> {
         match (self.call.wire, self.call.endpoint) {
@@ -129,7 +136,7 @@ impl Losses for Read<'_> {
             return Err(Impossible { feature: Feature::Unknown, rule });
         };
         // A count for another format is our own estimate.
-        if wire == self.call.wire || self.call.endpoint == Endpoint::CountTokens {
+        if !is_rewritten(self.call, wire, false) || self.call.endpoint == Endpoint::CountTokens {
             return Ok(Features::NONE);
         }
         let unreadable = |malformed: Malformed| Impossible { feature: Feature::Unknown, rule: malformed.what };
