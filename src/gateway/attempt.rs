@@ -13,6 +13,7 @@ use crate::codec::bedrock::sigv4::{SignRequest, sign};
 use crate::codec::openai::quirk;
 use crate::codec::peek::{First, first};
 use crate::codec::registry;
+use crate::codec::responses::invented::without_invented;
 use crate::codec::rewrite::{for_vertex, rename_model};
 use crate::codec::translate::encode;
 use crate::codec::wire::Impossible;
@@ -104,6 +105,7 @@ impl Exchange {
             Wire::Gemini => false,
             Wire::Messages if target.provider.api == ApiFamily::Vertex => true,
             Wire::Chat if self.call.endpoint == Endpoint::Conversation && quirk::applies(&target.shape()) => true,
+            Wire::Responses if self.request.invented_items => true,
             Wire::Chat | Wire::Responses | Wire::Messages | Wire::Converse | Wire::Cohere => {
                 target.model != self.upstream.body_model
             }
@@ -202,6 +204,9 @@ impl Exchange {
             return for_vertex(body).map(Some).map_err(|_| another_body());
         }
         let renamed = rename_model(body, &target.model).map_err(|_| another_body())?;
+        if wire == Wire::Responses && self.request.invented_items {
+            return Ok(without_invented(renamed.as_deref().unwrap_or(body)).or(renamed));
+        }
         if wire != Wire::Chat || self.call.endpoint != Endpoint::Conversation || !quirk::applies(&target.shape()) {
             return Ok(renamed);
         }

@@ -12,6 +12,7 @@ use crate::chat::wire::Wire;
 use crate::codec::json::Malformed;
 use crate::codec::meter::count_of;
 use crate::codec::openai::head::{Endpoint as OpenAiEndpoint, decode_head};
+use crate::codec::responses::invented::without_invented;
 use crate::codec::survey::survey;
 use crate::codec::translate::losses;
 use crate::codec::wire::Impossible;
@@ -101,6 +102,11 @@ impl<'b> Read<'b> {
             Wire::Gemini => gemini::seal::marked(self.body),
             Wire::Chat | Wire::Responses | Wire::Converse | Wire::Cohere => false,
         }
+    }
+
+    /// Whether the conversation holds items that Weir made up for OpenAI's responses.
+    pub fn has_invented_items(&self) -> bool {
+        self.call.wire == Wire::Responses && without_invented(self.body).is_some()
     }
 
     /// Whether vectors are wanted in base64.
