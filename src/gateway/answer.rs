@@ -3,6 +3,7 @@
 use crate::chat::failure::Failure;
 use crate::chat::feature::Features;
 use crate::chat::wire::Wire;
+use crate::codec::gemini::failure::retry_delay;
 use crate::codec::limits::{self, Edit};
 use crate::codec::meter::Meter;
 use crate::codec::openai::stream::{Emit, Stream};
@@ -15,6 +16,7 @@ use crate::error::{ErrorCode, GatewayError};
 use crate::gateway::attempt::is_event_stream;
 use crate::gateway::body::{Body, Held, Watch};
 use crate::gateway::endpoint::Endpoint;
+use crate::gateway::read::is_rewritten;
 use crate::gateway::refusal;
 use crate::gateway::state::{Attempt, Exchange, Stage};
 use crate::gateway::step::{Flow, Step, Steps};
@@ -127,7 +129,7 @@ impl Exchange {
             }
         }
         let Some(wire) = self.attempts.last().map(|last| last.wire) else { return };
-        if wire != self.call.wire {
+        if is_rewritten(&self.call, wire, false) {
             return self.read_other_format(wire, status, headers, end, host, steps);
         }
         let counts = self.call.endpoint == Endpoint::CountTokens;
@@ -308,6 +310,12 @@ impl Exchange {
             Held::Error(status) => {
                 let headers = std::mem::take(&mut self.answer.headers);
                 let wire = self.attempts.last().map_or(self.call.wire, |last| last.wire);
+                // Google says in the body what everybody else says in a header.
+                if let (Wire::Gemini, None) = (wire, headers.get("retry-after"))
+                    && let Some(millis) = retry_delay(body)
+                {
+                    steps.set("retry-after", millis.div_ceil(1_000).to_string());
+                }
                 Err(registry::provider(wire).decode_failure(status, &headers, body).into_owned())
             }
             Held::Answer => self.translated(body),

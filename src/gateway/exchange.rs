@@ -157,6 +157,7 @@ impl Exchange {
             needs: head.needs,
             base64: read.wants_base64(),
             foreign_seals: read.has_foreign_seals(),
+            invented_items: read.has_invented_items(),
         })
     }
 

@@ -76,6 +76,20 @@ fn parts_of_an_answer_are_read_in_order() {
 }
 
 #[test]
+fn members_nobody_knows_spoil_nothing() {
+    let body = json!({"candidates": [{"content": {"parts": [
+        {"text": "Hi", "mood": {"x": 1}},
+        {"functionCall": {"name": "f", "args": {}, "y": 1}, "z": [1]},
+        {"tomorrow": 1},
+    ]}, "w": 1}], "v": 1});
+    let body = bytes(&body);
+    let answer = Gemini.decode_answer(&body).unwrap();
+    let found: Vec<String> = answer.parts.iter().map(describe).collect();
+    assert_eq!(found.len(), 3);
+    assert_eq!(found[..2], ["text \"Hi\" []", "call call_1 f \"{}\" None"]);
+}
+
+#[test]
 fn an_error_in_place_of_an_answer_is_told() {
     for body in [
         r#"{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED"}}"#,

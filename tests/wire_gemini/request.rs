@@ -101,6 +101,16 @@ fn wrong_shapes_are_refused_with_their_place() {
 }
 
 #[test]
+fn calls_are_bounded() {
+    let calls = |count: usize| {
+        let call = json!({"functionCall": {"name": "f", "args": {}}});
+        bytes(&json!({"contents": [{"role": "model", "parts": vec![call; count]}]}))
+    };
+    assert!(Gemini.decode_request(&calls(4096)).is_ok());
+    assert_eq!(Gemini.decode_request(&calls(4097)).unwrap_err().what, "the conversation has more than 4096 calls");
+}
+
+#[test]
 fn results_find_their_calls_by_id_or_by_name_and_order() {
     let body = json!({"contents": [
         {"role": "model", "parts": [

@@ -78,6 +78,11 @@ fn canonical_item(item: &Value) -> Value {
             map.remove(name);
         }
     }
+    for list in ["content", "output"] {
+        for part in map.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+            part.as_object_mut().unwrap().retain(|name, value| name != "detail" || *value != "auto");
+        }
+    }
     map.retain(|_, value| !value.is_null());
     item
 }

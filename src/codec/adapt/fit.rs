@@ -26,6 +26,9 @@ pub struct Fitted<'r, 'a> {
 
 /// Fits a request to a wire and a target.
 pub fn fit<'r, 'a>(request: &'r Request<'a>, wire: Wire, grammar: Grammar, shape: &Shape<'_>) -> Fitted<'r, 'a> {
+    // OpenAI's own chat completions have custom tools; those of its many imitators do not.
+    let own = wire == Wire::Chat && matches!(shape.vendor, "openai" | "azure");
+    let grammar = Grammar { custom_tools: grammar.custom_tools || own, ..grammar };
     let rules = Rules { wire, grammar, ids: IdRule::of(grammar, shape.vendor) };
     let emulates = schema::must_emulate(request, wire, shape);
     let mut fitted = Fitted { request: Cow::Borrowed(request), undo: Undo::default(), lost: Features::NONE };

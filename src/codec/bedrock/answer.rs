@@ -84,9 +84,10 @@ pub fn is_server_use(kind: Option<&Text<'_>>) -> bool {
     kind.is_some_and(|kind| kind.is("server_tool_use"))
 }
 
-/// A seal on a Claude's thought. It is Anthropic's, and good at Bedrock and at Anthropic alike.
+/// A seal on a thought. A signature is Anthropic's, and good at Bedrock and at Anthropic alike; a thought that is hidden
+/// whole may be of Claude or of OpenAI's models, and nobody but Bedrock knows it in this form.
 pub fn seal(data: Cow<'_, str>, redacted: bool) -> Seal<'_> {
-    Seal { wire: Wire::Messages, data, redacted, id: None }
+    Seal { wire: if redacted { Wire::Converse } else { Wire::Messages }, data, redacted, id: None }
 }
 
 fn read_output<'a>(scanner: &mut Scanner<'a>, parts: &mut Vec<Part<'a>>) -> Result<(), Malformed> {

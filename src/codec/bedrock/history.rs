@@ -40,7 +40,7 @@ pub enum Block<'r> {
     },
     /// A thought that Claude has signed.
     Thought(&'r Prose<'r>, &'r str),
-    /// A thought that Claude has hidden.
+    /// A thought that is hidden whole.
     Redacted(&'r str),
     /// A mark behind which the prompt is cached.
     Cache(CacheMark),
@@ -250,12 +250,18 @@ impl<'r> Planner<'r, '_> {
         Ok(Block::Result { id: &result.id, content, failed })
     }
 
-    /// A thought is Claude's own, signed, and goes to a Claude that thinks; all others are refused.
+    /// A thought that Claude has signed goes to a Claude that thinks, one that OpenAI's models have hidden to them; all
+    /// others are refused.
     fn thought(&mut self, thought: &'r Thought<'r>) -> Option<Block<'r>> {
-        let takes = self.thinks && maker(self.shape) == Maker::Anthropic;
-        match &thought.seal {
-            Some(Seal { wire: Wire::Messages | Wire::Converse, data, redacted, .. }) if takes && !data.is_empty() => {
+        let seal = thought.seal.as_ref().filter(|seal| !seal.data.is_empty());
+        match (maker(self.shape), seal) {
+            (Maker::Anthropic, Some(Seal { wire: Wire::Messages | Wire::Converse, data, redacted, .. }))
+                if self.thinks =>
+            {
                 Some(if *redacted { Block::Redacted(data) } else { Block::Thought(&thought.text, data) })
+            }
+            (Maker::OpenAi, Some(Seal { wire: Wire::Converse, data, redacted: true, .. })) => {
+                Some(Block::Redacted(data))
             }
             _ => {
                 self.lost.insert(Feature::Thoughts);
@@ -286,7 +292,7 @@ impl<'r> Planner<'r, '_> {
     /// The mark's block, where the model knows it and something stands before it that can be cached.
     fn mark(&self, mark: CacheMark, before: Option<&Block<'r>>) -> Option<Block<'r>> {
         let can = match before {
-            None | Some(Block::Thought(..) | Block::Redacted(_)) => false,
+            None | Some(Block::Thought(..) | Block::Redacted(_) | Block::Cache(_)) => false,
             Some(_) => caches(self.shape),
         };
         can.then_some(Block::Cache(mark))
@@ -322,8 +328,8 @@ impl<'r> Planner<'r, '_> {
         if ends_with_answer && (self.thinks || self.shape.is(Trait::NoPrefill)) {
             self.lost.insert(Feature::Prefill);
             self.push(Side::User, Block::Text(Prose::plain(CONTINUE)), false);
-        } else if ends_with_answer {
-            self.history.messages.last_mut().into_iter().for_each(trim_end);
+        } else if let Some(last) = self.history.messages.last_mut().filter(|last| last.side == Side::Assistant) {
+            trim_end(last);
         }
     }
 }
@@ -361,7 +367,7 @@ fn name_documents(message: &mut Message<'_>) {
 
 /// A beginning of an answer may not end in white space.
 fn trim_end(message: &mut Message<'_>) {
-    let Some(Block::Text(text)) = message.blocks.last_mut() else { return };
+    let Some(Block::Text(text)) = message.blocks.iter_mut().rfind(|block| !is_mark(block)) else { return };
     let whole = plain(text);
     let kept = whole.trim_end();
     if kept.len() < whole.len() {

@@ -176,6 +176,29 @@ pub fn base64(bytes: &[u8]) -> String {
     out
 }
 
+/// The bytes of base64; what is none of its letters is passed over.
+pub fn from_base64(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut bits, mut held) = (0_u32, 0);
+    for byte in text {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => continue,
+        };
+        bits = bits << 6 | u32::from(value);
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            out.push((bits >> held) as u8);
+        }
+    }
+    out
+}
+
 /// A name for a document that says nothing to the model.
 pub fn document_name(number: usize) -> Cow<'static, str> {
     Cow::Owned(format!("document {number}"))
@@ -183,7 +206,7 @@ pub fn document_name(number: usize) -> Cow<'static, str> {
 
 #[cfg(test)]
 mod tests {
-    use super::base64;
+    use super::{base64, from_base64};
 
     #[test]
     fn base64_follows_rfc_4648() {
@@ -191,6 +214,7 @@ mod tests {
             [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("foobar", "Zm9vYmFy")];
         for (text, code) in cases {
             assert_eq!(base64(text.as_bytes()), code);
+            assert_eq!(from_base64(code.as_bytes()), text.as_bytes());
         }
         assert_eq!(base64(&[0xfb, 0xff, 0xfe]), "+//+");
     }

@@ -1,17 +1,23 @@
 //! A stream of Converse: frames into events. Text and thoughts begin without a word, and usage follows the stop.
 
+use std::borrow::Cow;
+
 use crate::chat::answer::Finish;
 use crate::chat::event::{Delta, Event, Opening};
 use crate::chat::part::CallKind;
 use crate::codec::bedrock::answer::{finish, is_server_use, seal, with_calls};
 use crate::codec::bedrock::citation;
 use crate::codec::bedrock::event_stream::{Frames, Message};
+use crate::codec::bedrock::media::{base64, from_base64};
 use crate::codec::bedrock::{failure, usage};
 use crate::codec::json::{Malformed, Scanner, Text};
 use crate::codec::wire::DecodeStream;
 
 /// The most blocks that are told apart; those beyond are not shown.
 const MAX_BLOCKS: usize = 1_024;
+
+/// The longest seal in bytes; what exceeds it is not shown, and the vendor will not know it again.
+const MAX_SEAL: usize = 1024 * 1024;
 
 type Sink<'s> = &'s mut dyn FnMut(Event<'_>);
 
@@ -37,12 +43,28 @@ struct State {
     ended: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Block {
     index: u64,
     number: u32,
     kind: Kind,
-    sealed: bool,
+    seal: Option<SealSoFar>,
+}
+
+/// A seal may come in pieces; it goes on whole, when its block ends.
+#[derive(Debug)]
+enum SealSoFar {
+    Signature(String),
+    Redacted(Vec<u8>),
+}
+
+impl SealSoFar {
+    fn len(&self) -> usize {
+        match self {
+            Self::Signature(text) => text.len(),
+            Self::Redacted(bytes) => bytes.len(),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,10 +232,11 @@ impl State {
         if let Some(text) = piece.thought.filter(|text| words(*text)) {
             self.words(index, Kind::Thought, Delta::Text(text.prose()), sink);
         }
-        let sealed = piece.redacted.map(|data| seal(data.text(), true));
-        let sealed = sealed.or(piece.signature.map(|data| seal(data.text(), false)));
-        if let Some(seal) = sealed.filter(|seal| !seal.data.is_empty()) {
-            self.seal(index, Delta::Seal(seal), sink);
+        if let Some(signature) = piece.signature.filter(|text| words(*text)) {
+            self.seal(index, SealSoFar::Signature(signature.to_text()), sink);
+        }
+        if let Some(data) = piece.redacted.filter(|text| words(*text)) {
+            self.seal(index, SealSoFar::Redacted(from_base64(data.raw())), sink);
         }
         if let Some(text) = piece.text.filter(|text| words(*text)) {
             self.words(index, Kind::Text, Delta::Text(text.prose()), sink);
@@ -222,9 +245,9 @@ impl State {
             self.words(index, Kind::Text, Delta::Citation(citation), sink);
         }
         if let Some(arguments) = piece.arguments.filter(|text| words(*text))
-            && let Some(block) = self.open(index).filter(|block| block.kind == Kind::Call)
+            && let Some((block, Kind::Call)) = self.open(index)
         {
-            sink(Event::Delta { block: block.number, delta: Delta::Text(arguments.prose()) });
+            sink(Event::Delta { block, delta: Delta::Text(arguments.prose()) });
         }
         Ok(())
     }
@@ -236,11 +259,17 @@ impl State {
         }
     }
 
-    fn seal(&mut self, index: u64, delta: Delta<'_>, sink: Sink<'_>) {
+    /// A piece of a seal, whose thought opens with it when it has no words.
+    fn seal(&mut self, index: u64, piece: SealSoFar, sink: Sink<'_>) {
         let Some(number) = self.open_as(index, Kind::Thought, sink) else { return };
-        let block = self.blocks.iter_mut().find(|block| block.number == number && block.kind == Kind::Thought);
-        if block.is_some_and(|block| !std::mem::replace(&mut block.sealed, true)) {
-            sink(Event::Delta { block: number, delta });
+        let is_it = |block: &&mut Block| block.number == number && block.kind == Kind::Thought;
+        let Some(block) = self.blocks.iter_mut().find(is_it) else { return };
+        match (&mut block.seal, piece) {
+            (Some(so_far), piece) if so_far.len() + piece.len() > MAX_SEAL => {}
+            (Some(SealSoFar::Signature(so_far)), SealSoFar::Signature(piece)) => so_far.push_str(&piece),
+            (Some(SealSoFar::Redacted(so_far)), SealSoFar::Redacted(piece)) => so_far.extend_from_slice(&piece),
+            (Some(_), _) => {}
+            (none, piece) => *none = Some(piece),
         }
     }
 
@@ -248,8 +277,8 @@ impl State {
     /// is hidden or a call: those have had a start, and whatever else comes is none of theirs.
     fn open_as(&mut self, index: u64, kind: Kind, sink: Sink<'_>) -> Option<u32> {
         match self.open(index) {
-            Some(block) if block.kind == kind => return Some(block.number),
-            Some(block) if matches!(block.kind, Kind::Hidden | Kind::Call) => return None,
+            Some((number, open)) if open == kind => return Some(number),
+            Some((_, Kind::Hidden | Kind::Call)) => return None,
             Some(_) => self.close(index, sink),
             None => {}
         }
@@ -285,8 +314,8 @@ impl State {
             Ok(())
         })?;
         self.start(sink);
-        for block in self.blocks.drain(..).filter(|block| block.kind != Kind::Hidden) {
-            sink(Event::Close { block: block.number });
+        for block in self.blocks.drain(..) {
+            close(&block, sink);
         }
         self.stopped = true;
         self.thinking = thinking;
@@ -317,15 +346,14 @@ impl State {
         Ok(())
     }
 
-    fn open(&self, index: u64) -> Option<Block> {
-        self.blocks.iter().rev().find(|block| block.index == index).copied()
+    /// The number and kind of the block that is open at an index.
+    fn open(&self, index: u64) -> Option<(u32, Kind)> {
+        self.blocks.iter().find(|block| block.index == index).map(|block| (block.number, block.kind))
     }
 
     fn close(&mut self, index: u64, sink: Sink<'_>) {
-        let Some(at) = self.blocks.iter().rposition(|block| block.index == index) else { return };
-        let block = self.blocks.remove(at);
-        if block.kind != Kind::Hidden {
-            sink(Event::Close { block: block.number });
+        if let Some(at) = self.blocks.iter().position(|block| block.index == index) {
+            close(&self.blocks.remove(at), sink);
         }
     }
 
@@ -336,8 +364,23 @@ impl State {
         }
         let number = self.next;
         self.next += u32::from(kind != Kind::Hidden);
-        self.blocks.push(Block { index, number, kind, sealed: false });
+        self.blocks.push(Block { index, number, kind, seal: None });
         Some(number)
+    }
+}
+
+/// The end of a block, before it the seal that a thought has come to have.
+fn close(block: &Block, sink: Sink<'_>) {
+    let number = block.number;
+    let sealed = block.seal.as_ref().map(|so_far| match so_far {
+        SealSoFar::Signature(text) => seal(Cow::Borrowed(text), false),
+        SealSoFar::Redacted(bytes) => seal(Cow::Owned(base64(bytes)), true),
+    });
+    if let Some(seal) = sealed {
+        sink(Event::Delta { block: number, delta: Delta::Seal(seal) });
+    }
+    if block.kind != Kind::Hidden {
+        sink(Event::Close { block: number });
     }
 }
 

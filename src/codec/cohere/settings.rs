@@ -80,7 +80,8 @@ pub fn plan<'r>(request: &'r Request<'r>, shape: &Shape<'_>, lost: &mut Features
         return Err(Impossible { feature: Feature::Choices, rule: "Cohere gives one answer to a request" });
     }
     let mut settings = Settings::default();
-    plan_tools(request, shape, &mut settings, lost)?;
+    plan_tools(request, &mut settings, lost)?;
+    plan_choice(request, shape, &mut settings, lost);
     plan_output(request, &mut settings, lost);
     plan_sampling(request, shape, &mut settings, lost);
     plan_thinking(request, shape, &mut settings, lost);
@@ -97,7 +98,6 @@ pub fn plan<'r>(request: &'r Request<'r>, shape: &Shape<'_>, lost: &mut Features
 
 fn plan_tools<'r>(
     request: &'r Request<'r>,
-    shape: &Shape<'_>,
     settings: &mut Settings<'r>,
     lost: &mut Features,
 ) -> Result<(), Impossible> {
@@ -142,11 +142,15 @@ fn plan_tools<'r>(
     if strict && loose {
         lost.insert(Feature::StrictTools);
     }
+    Ok(())
+}
+
+fn plan_choice(request: &Request<'_>, shape: &Shape<'_>, settings: &mut Settings<'_>, lost: &mut Features) {
     if settings.tools.is_empty() {
         if !matches!(request.tool_choice, None | Some(ToolChoice::Auto | ToolChoice::None | ToolChoice::Some(_))) {
             lost.insert(Feature::ToolChoice);
         }
-        return Ok(());
+        return;
     }
     if request.parallel_calls == Some(false) {
         lost.insert(Feature::ParallelCalls);
@@ -163,7 +167,6 @@ fn plan_tools<'r>(
         lost.insert(Feature::ToolChoice);
         settings.choice = None;
     }
-    Ok(())
 }
 
 /// Cohere refuses a form of the answer beside tools.

@@ -12,6 +12,9 @@ use crate::codec::gemini::part_in::{Thing, WirePart, join, json_text, push, read
 use crate::codec::gemini::result;
 use crate::codec::json::{Malformed, Scanner};
 
+/// The most calls of one request: each result is sought among them.
+const MAX_CALLS: usize = 4096;
+
 /// A conversation as it is read.
 #[derive(Debug, Default)]
 pub struct Conversation<'a> {
@@ -64,6 +67,10 @@ impl<'a> Conversation<'a> {
             }
             Ok(())
         })?;
+        let calls = parts.iter().filter(|part| matches!(part.thing, Some(Thing::Call { .. }))).count();
+        if self.calls.len() + calls > MAX_CALLS {
+            return Err(scanner.malformed("the conversation has more than 4096 calls"));
+        }
         self.take(role, parts);
         Ok(())
     }
@@ -198,7 +205,11 @@ fn read_parts<'a>(scanner: &mut Scanner<'a>, parts: &mut Vec<WirePart<'a>>) -> R
 }
 
 fn extra<'a>(name: &'static str, value: Json<'a>) -> Foreign<'a> {
-    let feature = if name == "mediaResolution" { Feature::ImageDetail } else { Feature::Video };
+    let feature = match name {
+        "mediaResolution" => Feature::ImageDetail,
+        "videoMetadata" => Feature::Video,
+        _ => Feature::Unknown,
+    };
     Foreign { feature, wire: Wire::Gemini, name: Cow::Borrowed(PART), value }
 }
 

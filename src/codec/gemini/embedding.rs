@@ -9,8 +9,9 @@ use crate::chat::feature::{Feature, Features};
 use crate::chat::prose::{Json, Prose};
 use crate::chat::usage::{Usage, UsageSource};
 use crate::codec::gemini::member::{members, whole};
+use crate::codec::gemini::part_in::join;
 use crate::codec::gemini::wire::Gemini;
-use crate::codec::gemini::{failure, raw, usage};
+use crate::codec::gemini::{failure, usage};
 use crate::codec::json::{Malformed, Scanner};
 use crate::codec::vector;
 use crate::codec::wire::{BadAnswer, EmbeddingClient, EmbeddingProvider, Frame, Impossible, Shape};
@@ -104,10 +105,13 @@ fn content<'a>(scanner: &mut Scanner<'a>) -> Result<Prose<'a>, Malformed> {
                     return Err(scanner.malformed("only text can be embedded"));
                 }
                 let text = scanner.string()?.prose();
-                found = Some(match found.take() {
-                    None => text,
-                    Some(before) => Prose::plain(format!("{}\n{}", raw::text(&before), raw::text(&text))),
-                });
+                match &mut found {
+                    None => found = Some(text),
+                    Some(before) => {
+                        join(before, Prose::Escaped(Cow::Borrowed(b"\\n")));
+                        join(before, text);
+                    }
+                }
                 Ok(())
             })
         }),

@@ -10,7 +10,7 @@ use crate::codec::json::{Malformed, Scanner};
 use crate::codec::writer::Writer;
 
 /// The most sources, and the most places, of one answer.
-const MAX_CITATIONS: usize = 1024;
+const MAX_CITATIONS: usize = 256;
 
 /// One source of one place.
 #[derive(Clone, Debug)]

@@ -66,6 +66,7 @@ pub fn read<'a>(scanner: &mut Scanner<'a>) -> Result<WirePart<'a>, Malformed> {
     scanner.peek()?;
     let start = scanner.offset();
     let (mut thing, mut thought, mut signature, mut extras) = (None, false, None, Vec::new());
+    let mut unknown = None;
     members(scanner, |scanner, name| {
         let found = match name {
             "thought" => {
@@ -90,9 +91,9 @@ pub fn read<'a>(scanner: &mut Scanner<'a>) -> Result<WirePart<'a>, Malformed> {
             "functionResponse" => response(scanner)?,
             "partMetadata" | "mediaProcessing" | "speechMetadata" | "documentMetadata" => return scanner.pass(),
             other => {
-                let other = Cow::Owned(other.to_owned());
-                scanner.pass()?;
-                Thing::Other(other)
+                unknown.get_or_insert_with(|| other.to_owned());
+                extras.push(("", scanner.json()?));
+                return Ok(());
             }
         };
         if thing.replace(found).is_some() {
@@ -101,6 +102,11 @@ pub fn read<'a>(scanner: &mut Scanner<'a>) -> Result<WirePart<'a>, Malformed> {
         Ok(())
     })?;
     let raw = Json::borrowed(scanner.slice(start..scanner.offset()));
+    if let (None, Some(name)) = (&thing, unknown) {
+        // The whole part is kept, so nothing of it stands beside it.
+        extras.clear();
+        thing = Some(Thing::Other(Cow::Owned(name)));
+    }
     Ok(WirePart { thing, thought, signature, extras, raw })
 }
 
@@ -229,7 +235,7 @@ pub fn join<'a>(text: &mut Prose<'a>, more: Prose<'a>) {
     match (&mut *text, more) {
         (_, more) if more.is_empty() => {}
         (Prose::Escaped(bytes), Prose::Escaped(more)) => bytes.to_mut().extend_from_slice(&more),
-        (Prose::Plain(text), Prose::Plain(more)) => text.to_mut().push_str(&more),
-        (_, more) => *text = Prose::plain(format!("{}{}", raw::text(text), raw::text(&more))),
+        (Prose::Plain(text), more) => text.to_mut().push_str(&raw::text(&more)),
+        (Prose::Escaped(_), more) => *text = Prose::plain(format!("{}{}", raw::text(text), raw::text(&more))),
     }
 }

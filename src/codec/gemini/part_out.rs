@@ -1,5 +1,7 @@
 //! The turns of a request as they are written.
 
+use std::collections::BTreeSet;
+
 use crate::chat::part::{Call, CallResult, Thought};
 use crate::codec::gemini::plan::{Entry, Piece, Plan, Target, calls, fits_result, media_of};
 use crate::codec::gemini::{media, raw, result};
@@ -47,20 +49,19 @@ pub fn write(writer: &mut Writer, plan: &Plan<'_>, target: &Target<'_>) {
 
 /// Signatures that are written: each copy is billed.
 #[derive(Default)]
-struct Signatures<'r>(Vec<&'r str>);
+struct Signatures<'r>(BTreeSet<&'r str>);
 
 impl<'r> Signatures<'r> {
     /// Whether a step of the model's calls tools and brings no signature that is not written yet.
     fn lacks(&self, entry: &Entry<'_>) -> bool {
-        let fresh = |signature: &str| !self.0.contains(&signature);
+        let fresh = |signature: &str| !self.0.contains(signature);
         calls(entry).next().is_some() && !calls(entry).any(|call| call.signature.as_deref().is_some_and(fresh))
     }
 
     /// Writes the signature unless it is written already, and says whether it did.
     fn write(&mut self, writer: &mut Writer, signature: &'r str) -> bool {
-        let fresh = !self.0.contains(&signature);
+        let fresh = self.0.insert(signature);
         if fresh {
-            self.0.push(signature);
             writer.key("thoughtSignature").string(signature);
         }
         fresh

@@ -2,6 +2,7 @@
 //! place there.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use crate::chat::family::ApiFamily;
 use crate::chat::feature::{Feature, Features};
@@ -13,6 +14,9 @@ use crate::chat::wire::Wire;
 use crate::codec::gemini::generation::Generation;
 use crate::codec::gemini::media;
 use crate::codec::wire::{Impossible, Shape};
+
+/// The most calls among which a result's is sought: a result stands near its call.
+const MAX_LOOKED_AT: usize = 1024;
 
 /// The target, and what is lost on the way to it.
 #[derive(Debug)]
@@ -115,7 +119,7 @@ impl<'r> Plan<'r> {
     /// The names of calls that results before an entry may belong to, nearest first.
     pub fn name_of(&self, entry: usize, result: &CallResult<'r>) -> Cow<'r, str> {
         let before = self.entries.get(..entry).unwrap_or_default();
-        let mut calls = before.iter().rev().flat_map(calls);
+        let mut calls = before.iter().rev().flat_map(calls).take(MAX_LOOKED_AT);
         match calls.find(|call| call.id == result.id) {
             Some(call) => Cow::Borrowed(call.name.as_ref()),
             None => result.name.clone().filter(|name| !name.is_empty()).unwrap_or(Cow::Borrowed("unknown_tool")),
@@ -216,7 +220,7 @@ impl<'r> Plan<'r> {
         let end = self.entries.len();
         let last = self.entries.iter().enumerate().rfind(|(_, entry)| matches!(entry, Entry::Model(_)));
         match last {
-            Some((at, entry)) if calls(entry).any(|call| call.id == result.id) => at + 1,
+            Some((at, entry)) if calls(entry).take(MAX_LOOKED_AT).any(|call| call.id == result.id) => at + 1,
             _ if matches!(self.entries.last(), Some(Entry::Results(_))) => end.saturating_sub(1),
             _ => end,
         }
@@ -247,12 +251,12 @@ impl<'r> Plan<'r> {
                 pieces.push(Piece::Blank);
             }
         }
-        let mut order: Vec<&str> = Vec::new();
+        let mut order: BTreeMap<&str, usize> = BTreeMap::new();
         for entry in &mut self.entries {
             match entry {
-                Entry::Model(_) => order = calls(entry).map(|call| call.id.as_ref()).collect(),
+                Entry::Model(_) => order = calls(entry).map(|call| call.id.as_ref()).zip(0..).collect(),
                 Entry::Results(results) => {
-                    results.sort_by_key(|result| order.iter().position(|id| *id == result.id).unwrap_or(usize::MAX))
+                    results.sort_by_key(|result| order.get(result.id.as_ref()).copied().unwrap_or(usize::MAX))
                 }
                 Entry::User(_) => {}
             }

@@ -23,7 +23,7 @@ const MAX_HELD: usize = 1024 * 1024;
 const MAX_OPEN: usize = 1024;
 
 /// The most citations of one answer.
-const MAX_CITATIONS: usize = 1024;
+const MAX_CITATIONS: usize = 256;
 
 /// A stream in the making.
 #[derive(Debug)]

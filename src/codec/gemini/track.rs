@@ -5,7 +5,7 @@ use crate::chat::prose::Prose;
 use crate::codec::gemini::raw;
 
 /// The longest text in which places are told, in bytes.
-const MAX_TEXT: usize = 1024 * 1024;
+const MAX_TEXT: usize = 256 * 1024;
 
 /// A text that grows.
 #[derive(Clone, Debug, Default)]

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::chat::capability::Capability;
 use crate::chat::feature::{Feature, Features};
 use crate::chat::part::Content;
+use crate::chat::prose::Json;
 use crate::chat::request::{Depth, Foreign, Output, Request, Tool, ToolChoice};
 use crate::chat::traits::Trait;
 use crate::chat::wire::Wire;
@@ -12,6 +13,7 @@ use crate::codec::effort::effort_of;
 use crate::codec::responses::compose_item::{leading_instructions, write_input, write_instructions};
 use crate::codec::responses::composer::{Composer, impossible};
 use crate::codec::responses::setting::ENCRYPTED;
+use crate::codec::responses::value::Members;
 use crate::codec::wire::{Impossible, Shape};
 use crate::codec::writer::Writer;
 
@@ -127,7 +129,7 @@ impl<'a> Composer<'_, 'a> {
                     writer.key("description").prose(description);
                 }
                 if let Some(format) = format {
-                    writer.key("format").json(format);
+                    write_format(writer.key("format"), format);
                 }
             }
             Tool::Hosted { .. } => {}
@@ -340,4 +342,18 @@ impl<'a> Composer<'_, 'a> {
             Some(_) => self.lose(Feature::ServiceTier),
         }
     }
+}
+
+/// Writes the format of a custom tool: a grammar's members stand beside its type, not in a `grammar` of their own.
+fn write_format(writer: &mut Writer, format: &Json<'_>) {
+    let nested = Members::whole(format.bytes()).ok().and_then(|format| format.object("grammar"));
+    let Some(grammar) = nested else { return writer.json(format) };
+    writer.object(|writer| {
+        writer.key("type").string("grammar");
+        for name in ["syntax", "definition"] {
+            if let Some(value) = grammar.get(name) {
+                writer.key(name).json(&value.json());
+            }
+        }
+    });
 }

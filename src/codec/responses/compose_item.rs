@@ -193,9 +193,8 @@ fn write_media(composer: &mut Composer<'_, '_>, media: &Media<'_>, writer: &mut 
                     }
                     Source::Text(_) => {}
                 }
-                if let Some(detail) = &media.detail {
-                    writer.key("detail").string(detail);
-                }
+                // OpenAI's SDKs want it said; `auto` is what an absent one means.
+                writer.key("detail").string(media.detail.as_deref().unwrap_or("auto"));
             });
             Ok(())
         }
@@ -287,6 +286,13 @@ fn write_said(composer: &mut Composer<'_, '_>, group: &[&Part<'_>], writer: &mut
     writer.object(|writer| {
         writer.key("type").string("message");
         writer.key("role").string("assistant");
+        if let [Part { content: Content::Text { text, citations }, .. }] = group
+            && citations.is_empty()
+        {
+            group.iter().for_each(|part| composer.lose_mark(part));
+            // Servers differ on parts of an answer without an id; a string is taken by all.
+            return writer.key("content").prose(text);
+        }
         writer.key("content").array(|writer| {
             for part in group {
                 composer.lose_mark(part);

@@ -11,7 +11,7 @@ use crate::codec::json::write_string;
 /// How ids of reasoning items begin that no OpenAI server has seen: it must never be asked for them.
 pub(super) const INVENTED_REASONING: &str = "rs_weir";
 
-/// How `encrypted_content` begins that holds another vendor's seal: `weir.messages.…`.
+/// How `encrypted_content` begins that Weir wrote.
 const SEALED: &str = "weir.";
 
 /// What stands between a namespace and a tool's name where the format has no namespaces.
@@ -19,21 +19,26 @@ const SEALED: &str = "weir.";
 /// Why a name: the answer's encoder does not see the request, and a call must come back with its `namespace`.
 const NAMESPACE: &str = "__ns__";
 
-/// `encrypted_content` of another vendor's seal.
+/// `encrypted_content` that says whose a seal is and to which item it belongs: `weir.<wire>.<id>.<data>`, and `!` behind
+/// the wire where the whole thought is in it.
 pub(super) fn seal_text(seal: &Seal<'_>) -> String {
     let redacted = if seal.redacted { "!" } else { "" };
-    format!("{SEALED}{}{redacted}.{}", seal.wire.name(), seal.data)
+    // An id with a dot could not be told from the data; the vendor does without it.
+    let id = seal.id.as_deref().filter(|id| !id.contains('.')).unwrap_or_default();
+    format!("{SEALED}{}{redacted}.{id}.{}", seal.wire.name(), seal.data)
 }
 
-/// The seal in an `encrypted_content`: another vendor's where Weir put one there, else OpenAI's own.
+/// The seal in an `encrypted_content`: one that Weir put there, else OpenAI's own, bound to the item's id.
 pub(super) fn read_seal<'a>(content: Cow<'a, str>, id: Option<Cow<'a, str>>) -> Seal<'a> {
-    let foreign = content.strip_prefix(SEALED).and_then(|rest| rest.split_once('.')).and_then(|(name, data)| {
+    let put = || {
+        let mut fields = content.strip_prefix(SEALED)?.splitn(3, '.');
+        let (name, id, data) = (fields.next()?, fields.next()?, fields.next()?);
         let redacted = name.ends_with('!');
-        let name = name.trim_end_matches('!');
-        let wire = Wire::ALL.into_iter().find(|wire| wire.name() == name)?;
-        Some(Seal { wire, data: Cow::Owned(data.to_owned()), redacted, id: None })
-    });
-    foreign.unwrap_or(Seal { wire: Wire::Responses, data: content, redacted: false, id })
+        let wire = Wire::ALL.into_iter().find(|wire| wire.name() == name.trim_end_matches('!'))?;
+        let id = (!id.is_empty()).then(|| Cow::Owned(id.to_owned()));
+        Some(Seal { wire, data: Cow::Owned(data.to_owned()), redacted, id })
+    };
+    put().unwrap_or(Seal { wire: Wire::Responses, data: content, redacted: false, id })
 }
 
 /// Whether Weir made the id up.
@@ -99,9 +104,9 @@ mod tests {
 
     #[test]
     fn another_vendor_s_seal_comes_back_as_it_went() {
-        for wire in [Wire::Messages, Wire::Gemini, Wire::Converse] {
-            for redacted in [false, true] {
-                let seal = Seal { wire, data: Cow::Borrowed("a.b=="), redacted, id: None };
+        for wire in Wire::ALL {
+            for (redacted, id) in [(false, None), (true, None), (false, Some(Cow::Borrowed("rs_1")))] {
+                let seal = Seal { wire, data: Cow::Borrowed("a.b=="), redacted, id };
                 assert_eq!(read_seal(Cow::Owned(seal_text(&seal)), Some(Cow::Borrowed("rs_weir1"))), seal);
             }
         }

@@ -10,7 +10,7 @@ use crate::chat::part::{CallKind, Citation, Seal};
 use crate::chat::prose::Prose;
 use crate::chat::usage::Usage;
 use crate::codec::responses::compose_item::{can_annotate, write_annotation};
-use crate::codec::responses::mark::{push_escaped, split_namespace};
+use crate::codec::responses::mark::push_escaped;
 use crate::codec::responses::render::{
     Head, Item, ItemKind, Said, Standing, escaped, write_item, write_response, write_said, write_summary,
 };
@@ -31,8 +31,6 @@ pub(super) struct Narrator {
     /// The number of the next event.
     sequence: u64,
     items: Vec<Item>,
-    /// Whether each item's `output_item.done` was sent.
-    done: Vec<bool>,
     /// Where each block's words go, by its number.
     blocks: Vec<Place>,
     /// The message that takes the next text.
@@ -60,7 +58,6 @@ impl Narrator {
             head: None,
             sequence: 0,
             items: Vec::new(),
-            done: Vec::new(),
             blocks: Vec::new(),
             message: None,
             kept: 0,
@@ -137,11 +134,11 @@ impl Narrator {
         });
     }
 
-    fn emit_item(&mut self, out: &mut Vec<u8>, kind: &str, item: usize, status: &str) {
+    fn emit_item(&mut self, out: &mut Vec<u8>, kind: &str, item: usize) {
         let Some(held) = self.items.get(item) else { return };
         Self::emit(&mut self.sequence, out, kind, |writer| {
             writer.key("output_index").number(item as u64);
-            write_item(writer.key("item"), held, status);
+            write_item(writer.key("item"), held);
         });
     }
 
@@ -186,8 +183,7 @@ impl Narrator {
         }
         let item = self.items.len();
         self.items.push(Item::new(&self.frame.id, item, kind));
-        self.done.push(false);
-        self.emit_item(out, "response.output_item.added", item, "in_progress");
+        self.emit_item(out, "response.output_item.added", item);
         item
     }
 
@@ -272,7 +268,7 @@ impl Narrator {
     fn seal(&mut self, place: Place, seal: &Seal<'_>) {
         self.kept += seal.data.len();
         if let Some(item) = self.items.get_mut(place.item) {
-            item.seal(seal);
+            item.seal(seal, true);
         }
     }
 
@@ -358,14 +354,12 @@ impl Narrator {
     fn close_call(&mut self, item: usize, kind: CallKind, out: &mut Vec<u8>) {
         let event = arguments_event(kind, "response.function_call_arguments.done");
         self.emit_in(out, event, item, |writer, held| {
-            let ItemKind::Call { kind, arguments, name, .. } = &held.kind else { return };
-            match kind {
-                CallKind::Function => {
-                    writer.key("name").string(split_namespace(name).1);
-                    writer.key("arguments").prose(&escaped(arguments));
-                }
-                CallKind::Custom => writer.key("input").prose(&escaped(arguments)),
-            }
+            let ItemKind::Call { arguments, .. } = &held.kind else { return };
+            let member = match kind {
+                CallKind::Function => "arguments",
+                CallKind::Custom => "input",
+            };
+            writer.key(member).prose(&escaped(arguments));
         });
     }
 
@@ -379,10 +373,10 @@ impl Narrator {
         }
     }
 
-    fn item_done(&mut self, item: usize, status: &str, out: &mut Vec<u8>) {
-        let Some(done) = self.done.get_mut(item).filter(|done| !**done) else { return };
-        *done = true;
-        self.emit_item(out, "response.output_item.done", item, status);
+    fn item_done(&mut self, item: usize, status: &'static str, out: &mut Vec<u8>) {
+        let Some(held) = self.items.get_mut(item).filter(|held| held.status == "in_progress") else { return };
+        held.status = status;
+        self.emit_item(out, "response.output_item.done", item);
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {
@@ -401,6 +395,8 @@ impl Narrator {
     fn fail(&mut self, failure: &Failure<'_>, out: &mut Vec<u8>) {
         self.start(None, None, out);
         self.ended = true;
+        let open = self.items.iter_mut().filter(|item| item.status == "in_progress");
+        open.for_each(|item| item.status = "incomplete");
         self.emit_response(out, "response.failed", &Standing::failed(failure, self.usage));
     }
 }

@@ -83,6 +83,7 @@ impl<'a> Standing<'a> {
 pub(super) struct Item {
     pub(super) id: String,
     pub(super) kind: ItemKind,
+    pub(super) status: &'static str,
 }
 
 /// What an item is.
@@ -125,13 +126,14 @@ impl Item {
             ItemKind::Image(_) => "ig_",
             ItemKind::Raw(_) => "",
         };
-        Self { id: format!("{prefix}{frame}_{index}"), kind }
+        Self { id: format!("{prefix}{frame}_{index}"), kind, status: "in_progress" }
     }
 
-    /// Takes a seal. OpenAI's own is bound to the id of its item.
-    pub(super) fn seal(&mut self, seal: &Seal<'_>) {
+    /// Takes a seal. OpenAI's own is bound to the id of its item; one whose item is known to the client under another id
+    /// says so.
+    pub(super) fn seal(&mut self, seal: &Seal<'_>, id_is_known: bool) {
         let ItemKind::Thought { seal: place, .. } = &mut self.kind else { return };
-        if seal.wire != Wire::Responses {
+        if seal.wire != Wire::Responses || id_is_known {
             *place = Some(seal_text(seal));
             return;
         }
@@ -154,6 +156,8 @@ pub(super) fn encode(answer: &Answer<'_>, frame: &Frame) -> Vec<u8> {
     let refused = answer.parts.iter().any(|part| matches!(part.content, Content::Refusal(_)));
     let head = Head::new(frame, answer.id.as_deref(), answer.model.as_deref(), answer.service_tier.as_deref());
     let standing = Standing::ended(&answer.finish, refused, answer.usage);
+    items.iter_mut().for_each(|item| item.status = "completed");
+    items.iter_mut().next_back().into_iter().for_each(|item| item.status = standing.of_item());
     let mut writer = Writer::with_capacity(2_048);
     write_response(&mut writer, &head, &standing, &items);
     writer.into_bytes()
@@ -178,7 +182,7 @@ fn add_part(items: &mut Vec<Item>, part: &Part<'_>, frame: &Frame) {
         Content::Thought(thought) => {
             let mut item =
                 Item::new(&frame.id, items.len(), ItemKind::Thought { text: own(&thought.text), seal: None });
-            thought.seal.iter().for_each(|seal| item.seal(seal));
+            thought.seal.iter().for_each(|seal| item.seal(seal, false));
             items.push(item);
             return;
         }
@@ -238,13 +242,7 @@ pub(super) fn write_response(writer: &mut Writer, head: &Head, standing: &Standi
         writer.key("instructions").null();
         writer.key("max_output_tokens").null();
         writer.key("model").string(&head.model);
-        writer.key("output").array(|writer| {
-            let last = items.len().saturating_sub(1);
-            for (index, item) in items.iter().enumerate() {
-                let status = if index == last { standing.of_item() } else { "completed" };
-                write_item(writer, item, status);
-            }
-        });
+        writer.key("output").array(|writer| items.iter().for_each(|item| write_item(writer, item)));
         writer.key("parallel_tool_calls").bool(true);
         writer.key("previous_response_id").null();
         writer.key("reasoning").raw(br#"{"effort":null,"summary":null}"#);
@@ -279,7 +277,7 @@ fn write_usage(writer: &mut Writer, usage: &Usage) {
 }
 
 /// Writes one item.
-pub(super) fn write_item(writer: &mut Writer, item: &Item, status: &str) {
+pub(super) fn write_item(writer: &mut Writer, item: &Item) {
     if let ItemKind::Raw(raw) = &item.kind {
         writer.raw(raw);
         return;
@@ -289,7 +287,7 @@ pub(super) fn write_item(writer: &mut Writer, item: &Item, status: &str) {
         match &item.kind {
             ItemKind::Message(parts) => {
                 writer.key("type").string("message");
-                writer.key("status").string(status);
+                writer.key("status").string(item.status);
                 writer.key("role").string("assistant");
                 writer.key("content").array(|writer| parts.iter().for_each(|said| write_said(writer, said)));
             }
@@ -311,7 +309,7 @@ pub(super) fn write_item(writer: &mut Writer, item: &Item, status: &str) {
                 };
                 let (namespace, name) = split_namespace(name);
                 writer.key("type").string(kind);
-                writer.key("status").string(status);
+                writer.key("status").string(item.status);
                 writer.key("call_id").string(id);
                 writer.key("name").string(name);
                 if let Some(namespace) = namespace {

@@ -1,16 +1,10 @@
-//! Bedrock Converse, the provider's side: golden requests, and whole answers, streams and errors from fixtures. Not the
-//! way from one format to another.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+//! Golden requests: what is written of a hub request, and what of it is lost.
 
 use std::borrow::Cow;
-use std::path::Path;
 
+use crate::converse;
 use serde_json::{Value, json};
-use weir::chat::answer::{Answer, Finish};
 use weir::chat::capability::{Capabilities, Capability};
-use weir::chat::event::{Delta, Event, Opening};
-use weir::chat::failure::FailureKind;
 use weir::chat::family::ApiFamily;
 use weir::chat::feature::{Feature, Features};
 use weir::chat::part::{CacheMark, Call, CallKind, CallResult, Content, Media, MediaKind, Part, Seal, Source, Thought};
@@ -18,32 +12,10 @@ use weir::chat::prose::{Json, Prose};
 use weir::chat::request::{Depth, Effort, Foreign, Output, Request, Role, Sampling, Tool, ToolChoice, Turn};
 use weir::chat::traits::{Trait, Traits};
 use weir::chat::wire::Wire;
-use weir::codec::bedrock::event_stream::{write_event, write_exception, write_frame};
-use weir::codec::bedrock::sigv4::{SignRequest, sign};
-use weir::codec::json::unescape;
-use weir::codec::registry::provider;
-use weir::codec::wire::{BadAnswer, Impossible, ProviderWire, Shape};
+use weir::codec::wire::{Impossible, Shape};
 use weir::codec::writer::Writer;
-use weir::http::Headers;
 
 const CLAUDE: &str = "us.anthropic.claude-haiku-4-5-20251001-v1:0";
-
-fn converse() -> &'static dyn ProviderWire {
-    provider(Wire::Converse)
-}
-
-fn fixtures(path: &str) -> Vec<Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(path);
-    let text = std::fs::read_to_string(path).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-fn fixture(kind: &str, name: &str) -> Value {
-    let all = fixtures(&format!("wire/converse/{kind}.jsonl"));
-    all.into_iter().find(|fixture| fixture["name"] == name).unwrap_or_else(|| panic!("no fixture {name:?}"))
-}
-
-// --- requests ---------------------------------------------------------------------------------------------------------
 
 fn shape(model: &str) -> Shape<'_> {
     let traits = Traits::NONE;
@@ -744,6 +716,12 @@ fn thoughts_go_back_to_a_claude_that_thinks_and_to_nobody_else() {
     ]);
     assert_eq!(body["messages"][1]["content"], turn_of_claude);
     assert!(lost.is_empty());
+    request.turns[1].parts[1] = thought("", Some((Wire::Converse, "blob", true)));
+    let (body, _) = encode(&request, &shape(CLAUDE)).unwrap();
+    assert_eq!(body["messages"][1]["content"], turn_of_claude);
+    let (body, lost) = encode(&request, &shape("openai.gpt-5.6-terra")).unwrap();
+    assert_eq!(body["messages"][1]["content"], json!([turn_of_claude[1], turn_of_claude[2]]));
+    assert_eq!(lost.to_string(), "thinking");
     let bare = json!([{"toolUse": {"toolUseId": "a", "name": "f", "input": {}}}]);
     for (model, depth, lost_too) in
         [(CLAUDE, None, "thinking"), ("us.amazon.nova-2-lite-v1:0", Some(Depth::Effort(Effort::Low)), "thinking")]
@@ -839,501 +817,83 @@ fn four_marks_are_kept_the_newest_of_the_conversation() {
     golden(&request, &shape(CLAUDE), body, "");
 }
 
-// --- answers ----------------------------------------------------------------------------------------------------------
-
-fn words(prose: &Prose<'_>) -> String {
-    match prose {
-        Prose::Plain(text) => text.to_string(),
-        Prose::Escaped(bytes) => unescape(bytes),
-    }
-}
-
-fn shown(part: &Part<'_>) -> String {
-    match &part.content {
-        Content::Text { text, citations } if citations.is_empty() => format!("text {}", words(text)),
-        Content::Text { text, citations } => {
-            let all: Vec<_> = citations
-                .iter()
-                .map(|one| {
-                    format!("{:?} {:?} {:?}", one.url, one.title.as_ref().map(words), one.quote.as_ref().map(words))
-                })
-                .collect();
-            format!("text {} cites {}", words(text), all.join(" | "))
-        }
-        Content::Call(call) => format!("call {} {} {}", call.id, call.name, words(&call.arguments)),
-        Content::Thought(thought) => {
-            let seal = thought.seal.as_ref().map(|seal| format!("{} {} {}", seal.wire, seal.data, seal.redacted));
-            format!("thought {} {seal:?}", words(&thought.text))
-        }
-        Content::Media(media) => format!("{:?} {:?} {:?}", media.kind, media.media_type, media.source),
-        Content::Foreign { kind, .. } => format!("foreign {kind}"),
-        Content::Result(_) | Content::Refusal(_) => "?".to_owned(),
-    }
-}
-
-fn answer_of(name: &str, look: impl FnOnce(&Answer<'_>)) {
-    let body = serde_json::to_vec(&fixture("answers", name)["body"]).unwrap();
-    look(&converse().decode_answer(&body).unwrap());
-}
-
-#[test]
-fn answers_are_read() {
-    let cases: &[(&str, &[&str], Finish<'_>)] = &[
-        ("a plain text", &["text Hello!"], Finish::Stop),
-        (
-            "text before two calls",
-            &[
-                "text Looking.",
-                r#"call tooluse_1 get_weather {"city":"Oslo"}"#,
-                r#"call tooluse_2 get_weather {"city":"Bergen","days":[1,2500.0]}"#,
-            ],
-            Finish::ToolCalls,
+/// Every conversation of up to four of these turns.
+fn conversations() -> Vec<Vec<Turn<'static>>> {
+    let pool = [
+        system("S"),
+        user("Hi"),
+        turn(Role::User, [text(" \n")]),
+        turn(Role::User, [media(MediaKind::Document, base64("JVBERi0="), None)]),
+        assistant("Yes. "),
+        turn(
+            Role::Assistant,
+            [thought("Hm.", Some((Wire::Messages, "sig", false))), cached(text(""), CacheMark::Long)],
         ),
-        ("a call without arguments", &["call tooluse_1 now {}"], Finish::ToolCalls),
-        ("a call under end_turn", &["call tooluse_1 now {}"], Finish::ToolCalls),
-        ("a call cut off by the output limit", &[r#"call tooluse_1 write {"text":"Once"}"#], Finish::Length),
-        (
-            "a signed thought, a text and a call",
-            &[
-                r#"thought The user wants weather. Some("messages EqMCCkgIBRAB false")"#,
-                "text Checking.",
-                r#"call tooluse_1 get_weather {"city":"Oslo"}"#,
-            ],
-            Finish::ToolCalls,
+        turn(
+            Role::Assistant,
+            [thought("Hm.", None), call("a", "f", "{"), cached(call("b", "g", ""), CacheMark::Short)],
         ),
-        ("a hidden thought", &[r#"thought  Some("messages RW1FS0NrZ0lCUkFC true")"#, "text Done."], Finish::Stop),
-        ("a thought without a signature", &["thought Hmm. None", "text 42"], Finish::Stop),
-        (
-            "a text that cites",
-            &[
-                r#"text Oslo is far north. cites Some("https://example.com/oslo") Some("Almanac") Some("Oslo lies at 59.9 N.")"#,
-                "text  Bye.",
-            ],
-            Finish::Stop,
-        ),
-        ("a stop sequence", &["text 1, 2, "], Finish::StopSequence(None)),
-        ("the output limit", &["text Once upon"], Finish::Length),
-        ("a full context", &["text Once"], Finish::ContextFull),
-        ("a guardrail", &["text I cannot talk about that."], Finish::Filtered),
-        ("a filter", &[], Finish::Filtered),
-        ("malformed calls", &[], Finish::Broken),
-        ("a search that AWS runs", &["foreign server_tool_use", "foreign toolResult", "text Found it."], Finish::Stop),
-        ("members that nobody knows", &["text ok", "foreign hologram"], Finish::Stop),
+        turn(Role::Tool, [gave("a", "7C"), cached(gave("b", " "), CacheMark::Short)]),
     ];
-    for (name, parts, finish) in cases {
-        answer_of(name, |answer| {
-            assert_eq!(answer.parts.iter().map(shown).collect::<Vec<_>>(), *parts, "{name}");
-            assert_eq!(answer.finish, *finish, "{name}");
-            assert!(answer.id.is_none() && answer.model.is_none());
-        });
+    let mut all: Vec<Vec<Turn<'static>>> = vec![Vec::new()];
+    let mut from = 0;
+    for _ in 0..4 {
+        let to = all.len();
+        for at in from..to {
+            all.extend(
+                pool.iter().map(|one| [all[at].as_slice(), std::slice::from_ref(one)].concat()).collect::<Vec<_>>(),
+            );
+        }
+        from = to;
     }
-    answer_of("a text with escapes and other scripts", |answer| {
-        assert_eq!(shown(&answer.parts[0]), "text line\n\"quoted\" \\ tab\t 東京 🙂 \u{7}");
-    });
-    answer_of("a service tier", |answer| assert_eq!(answer.service_tier.as_deref(), Some("flex")));
+    all
 }
 
 #[test]
-fn counts_follow_weirs_convention() {
-    answer_of("cached reads and writes of both lives", |answer| {
-        let usage = answer.usage.unwrap();
-        assert_eq!((usage.input, usage.output), (1_507, 3));
-        assert_eq!((usage.cache_read, usage.cache_write, usage.cache_write_1h), (1_000, 200, 300));
-        let member = fixture("answers", "cached reads and writes of both lives")["body"]["usage"].to_string();
-        assert_eq!(converse().parse_usage(member.as_bytes()), Some(usage));
-    });
-    answer_of("a signed thought, a text and a call", |answer| assert_eq!(answer.usage.unwrap().reasoning, 25));
-    answer_of("no usage", |answer| assert_eq!(answer.usage, None));
-    assert_eq!(converse().usage_member(), "usage");
-    for nothing in ["{}", "null", "[", r#"{"totalTokens":3}"#] {
-        assert_eq!(converse().parse_usage(nothing.as_bytes()), None);
+fn any_order_of_turns_gives_what_converse_takes() {
+    let targets = [shape(CLAUDE), adaptive(), shape("amazon.nova-pro-v1:0"), shape("mistral.pixtral-large-2502-v1:0")];
+    for turns in conversations() {
+        for (target, depth) in targets.iter().zip([Some(Depth::Budget(2_000)), None, None, Some(Depth::Adaptive)]) {
+            let mut request = asks(turns.clone());
+            request.reasoning.depth = depth;
+            let (body, _) = encode(&request, target).unwrap();
+            assert_taken(&body);
+        }
     }
 }
 
-#[test]
-fn errors_in_place_of_answers_are_told_from_other_bytes() {
-    let failure = converse().decode_answer(br#"{"Message":"nope"}"#).unwrap_err();
-    assert!(matches!(failure, BadAnswer::Failure(failure) if failure.message == "nope"));
-    for bytes in ["", "[]", "{}", r#"{"output":1}"#, r#"{"output":{}} x"#, "<html>"] {
-        assert!(matches!(converse().decode_answer(bytes.as_bytes()), Err(BadAnswer::Malformed(_))), "{bytes}");
-    }
-}
-
-#[test]
-fn every_answer_is_read_cut_or_damaged_without_a_panic() {
-    for fixture in fixtures("wire/converse/answers.jsonl") {
-        let body = serde_json::to_vec(&fixture["body"]).unwrap();
-        assert!(converse().decode_answer(&body).is_ok(), "{}", fixture["name"]);
-        for at in 0..body.len() {
-            assert!(converse().decode_answer(&body[..at]).is_err());
-            for byte in [0, b'"', b'{', b'9', 0xff] {
-                let mut damaged = body.clone();
-                damaged[at] = byte;
-                let _ = converse().decode_answer(&damaged);
+#[track_caller]
+fn assert_taken(body: &Value) {
+    let messages = body["messages"].as_array().unwrap();
+    let mut has_tools = false;
+    for (at, message) in messages.iter().enumerate() {
+        let role = if at % 2 == 0 { "user" } else { "assistant" };
+        assert_eq!(message["role"], role, "{body}");
+        let content = message["content"].as_array().unwrap();
+        assert!(!content.is_empty(), "{body}");
+        let mut results_are_over = false;
+        for (place, block) in content.iter().enumerate() {
+            let (kind, value) = block.as_object().unwrap().iter().next().unwrap();
+            match kind.as_str() {
+                "text" => assert!(!value.as_str().unwrap().trim().is_empty(), "{body}"),
+                "toolUse" => assert!(role == "assistant" && value["input"].is_object(), "{body}"),
+                "toolResult" => {
+                    assert!(role == "user" && !results_are_over, "{body}");
+                    assert!(!value["content"][0]["text"].as_str().unwrap().trim().is_empty(), "{body}");
+                }
+                "document" => assert!(content.iter().any(|block| block.get("text").is_some()), "{body}"),
+                "reasoningContent" => assert!(value["reasoningText"]["signature"].is_string(), "{body}"),
+                "cachePoint" => assert!(place > 0 && content[place - 1].get("cachePoint").is_none(), "{body}"),
+                other => panic!("{other}: {body}"),
             }
+            results_are_over |= !matches!(kind.as_str(), "toolResult" | "cachePoint");
+            has_tools |= matches!(kind.as_str(), "toolUse" | "toolResult");
         }
     }
-}
-
-// --- streams ----------------------------------------------------------------------------------------------------------
-
-fn frames(fixture: &Value) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for event in fixture["events"].as_array().unwrap() {
-        let payload = serde_json::to_vec(&event["payload"]).unwrap();
-        match (event["type"].as_str(), event["exception"].as_str()) {
-            (Some(name), _) => write_event(&mut bytes, name, &payload),
-            (None, Some(name)) => write_exception(&mut bytes, name, &payload),
-            (None, None) => panic!("neither event nor exception"),
-        }
-    }
-    bytes
-}
-
-fn event(event: Event<'_>) -> String {
-    match event {
-        Event::Start { id, model } => format!("start {id:?} {model:?}"),
-        Event::Open { block, opening: Opening::Call { id, name, .. } } => format!("open {block} call {id} {name}"),
-        Event::Open { block, opening } => format!("open {block} {opening:?}").to_lowercase(),
-        Event::Delta { block, delta: Delta::Text(text) } => format!("{block} += {}", words(&text)),
-        Event::Delta { block, delta: Delta::Seal(seal) } => {
-            format!("{block} seal {} {} {}", seal.wire, seal.data, seal.redacted)
-        }
-        Event::Delta { block, delta: Delta::Citation(one) } => {
-            format!("{block} cites {:?}", one.url.unwrap_or_default())
-        }
-        Event::Close { block } => format!("close {block}"),
-        Event::Finish(finish) => format!("finish {finish:?}"),
-        Event::Usage(usage) => format!("usage {} {} {}", usage.input, usage.output, usage.reasoning),
-        Event::Failure(failure) => format!("failure {:?} {} {}", failure.kind, failure.status, failure.message),
-        Event::Ping => "ping".to_owned(),
-        Event::Done => "done".to_owned(),
-    }
-}
-
-fn events<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
-    let mut stream = converse().decode_stream();
-    let mut seen = Vec::new();
-    for piece in pieces {
-        stream.push(piece, &mut |one| seen.push(event(one)));
-    }
-    stream.finish(&mut |one| seen.push(event(one)));
-    seen
-}
-
-/// What every encoder may rely on.
-fn assert_order(name: &str, events: &[String]) {
-    let mut open: Vec<&str> = Vec::new();
-    let (mut next, mut finished) = (0, false);
-    for (at, one) in events.iter().enumerate() {
-        let last = at + 1 == events.len();
-        let word: Vec<&str> = one.splitn(3, ' ').collect();
-        match word[0] {
-            "start" => assert_eq!(at, 0, "{name}: {events:?}"),
-            "open" => {
-                assert!(!finished);
-                assert_eq!(word[1], next.to_string(), "{name}");
-                next += 1;
-                open.push(word[1]);
-            }
-            "close" => {
-                open.remove(open.iter().position(|one| *one == word[1]).unwrap());
-            }
-            "finish" => {
-                assert!(open.is_empty() && !finished, "{name}: {events:?}");
-                finished = true;
-            }
-            "usage" | "ping" => {}
-            "failure" => assert!(last, "{name}"),
-            "done" => assert!(last && finished, "{name}"),
-            block => assert!(open.contains(&block), "{name}: {events:?}"),
-        }
-        assert!(at > 0 || matches!(word[0], "start" | "failure"), "{name}: {events:?}");
-    }
-}
-
-#[test]
-fn streams_are_read() {
-    let cases: &[(&str, &[&str])] = &[
-        (
-            "a plain text",
-            &["open 0 text", "0 += Hel", "0 += lo", "0 += !", "close 0", "finish Stop", "usage 10 5 0", "done"],
-        ),
-        (
-            "text and two calls",
-            &[
-                "open 0 text",
-                "0 += Looking.",
-                "close 0",
-                "open 1 call tooluse_1 get_weather",
-                "1 += {}",
-                "close 1",
-                "open 2 call tooluse_2 now",
-                "close 2",
-                "finish ToolCalls",
-                "usage 10 5 0",
-                "done",
-            ],
-        ),
-        (
-            "calls interleaved",
-            &[
-                "open 0 call a f",
-                "open 1 call b g",
-                r#"0 += {"x""#,
-                r#"1 += {"y""#,
-                "0 += :1}",
-                "1 += :2}",
-                "close 1",
-                "close 0",
-                "finish ToolCalls",
-                "usage 10 5 0",
-                "done",
-            ],
-        ),
-        (
-            "a signed thought, then text",
-            &[
-                "open 0 thought",
-                "0 += Let me ",
-                "0 += think.",
-                "0 seal messages EqMCCkgIBRAB false",
-                "close 0",
-                "open 1 text",
-                "1 += 42",
-                "close 1",
-                "finish Stop",
-                "usage 20 9 4",
-                "done",
-            ],
-        ),
-        (
-            "a hidden thought",
-            &[
-                "open 0 thought",
-                "0 seal messages RW1FS0NrZ0lCUkFC true",
-                "close 0",
-                "open 1 text",
-                "1 += Done.",
-                "close 1",
-                "finish Stop",
-                "usage 10 5 0",
-                "done",
-            ],
-        ),
-        (
-            "thought and text under one index",
-            &[
-                "open 0 thought",
-                "0 += Hmm.",
-                "close 0",
-                "open 1 text",
-                "1 += Yes.",
-                "close 1",
-                "finish Stop",
-                "usage 10 5 0",
-                "done",
-            ],
-        ),
-        (
-            "a text that cites",
-            &[
-                "open 0 text",
-                "0 += Oslo is far north.",
-                r#"0 cites "https://example.com/oslo""#,
-                "close 0",
-                "finish Stop",
-                "usage 10 5 0",
-                "done",
-            ],
-        ),
-        (
-            "a search that AWS runs",
-            &["open 0 text", "0 += Found it.", "close 0", "finish Stop", "usage 10 5 0", "done"],
-        ),
-        (
-            "blocks that are never closed",
-            &[
-                "open 0 text",
-                "0 += Hi",
-                "open 1 call a f",
-                "1 += {}",
-                "close 0",
-                "close 1",
-                "finish ToolCalls",
-                "usage 10 5 0",
-                "done",
-            ],
-        ),
-        ("counts before the stop", &["open 0 text", "0 += Hi", "close 0", "usage 10 5 0", "finish Stop", "done"]),
-        ("no counts at all", &["open 0 text", "0 += Hi", "close 0", "finish Length", "done"]),
-        ("cut before the stop", &["open 0 text", "0 += Once upon a"]),
-        ("nothing but an end", &["finish Filtered", "usage 10 5 0", "done"]),
-        ("the model breaks amid the text", &["open 0 text", "0 += Once", "failure Overloaded 503 Overloaded"]),
-        ("the server breaks amid a call", &["open 0 call a f", r#"0 += {"a"#, "failure Server 500 oops"]),
-        ("the service is away", &["failure Overloaded 503 Bedrock is unable to process your request."]),
-        (
-            "events and members that nobody knows",
-            &["open 0 text", "0 += Hi", "close 0", "finish Stop", "usage 1 1 0", "done"],
-        ),
-        ("words after the end", &["open 0 text", "0 += Hi", "close 0", "finish Stop", "usage 10 5 0", "done"]),
-        (
-            "deltas of calls that never began",
-            &["open 0 text", "0 += Hi", "close 0", "finish Stop", "usage 10 5 0", "done"],
-        ),
-    ];
-    for (name, expected) in cases {
-        let seen = events([frames(&fixture("streams", name)).as_slice()]);
-        assert_eq!(seen[0], "start None None", "{name}");
-        assert_eq!(&seen[1..], *expected, "{name}");
-    }
-    let first = [
-        ("throttled before anything", "failure RateLimit 429 Too many tokens, please wait before trying again."),
-        ("the prompt is too long, said late", "failure ContextTooLong 400 Input is too long for requested model."),
-    ];
-    for (name, failure) in first {
-        assert_eq!(events([frames(&fixture("streams", name)).as_slice()]), [failure]);
-    }
-}
-
-#[test]
-fn every_split_of_a_stream_gives_the_same_events() {
-    for fixture in fixtures("wire/converse/streams.jsonl") {
-        let bytes = frames(&fixture);
-        let whole = events([bytes.as_slice()]);
-        assert_order(fixture["name"].as_str().unwrap(), &whole);
-        for at in 0..=bytes.len() {
-            assert_eq!(events([&bytes[..at], &bytes[at..]]), whole, "{} at {at}", fixture["name"]);
-        }
-        assert_eq!(events(bytes.chunks(1)), whole);
-        assert_eq!(events(bytes.chunks(7)), whole);
-    }
-}
-
-#[test]
-fn a_cut_stream_has_no_end_and_a_damaged_one_fails() {
-    for fixture in fixtures("wire/converse/streams.jsonl") {
-        let bytes = frames(&fixture);
-        let whole = events([bytes.as_slice()]);
-        let name = fixture["name"].as_str().unwrap();
-        for at in 0..bytes.len() {
-            let seen = events([&bytes[..at]]);
-            assert_order(name, &seen);
-            let mut damaged = bytes.clone();
-            damaged[at] ^= 0x20;
-            let seen = events([damaged.as_slice()]);
-            assert_order(name, &seen);
-            let last = seen.last().map(String::as_str).unwrap_or_default();
-            let broke = last == "failure Server 502 the provider's event stream is damaged";
-            // Nothing is read of what comes after the end; a damaged length may wait for bytes that never come.
-            assert!(broke || seen == whole || last != "done", "{name} at {at}: {seen:?}");
-        }
-    }
-}
-
-#[test]
-fn a_stream_has_no_more_blocks_than_it_may() {
-    let mut bytes = Vec::new();
-    for index in 0..2_000 {
-        let payload = json!({"contentBlockIndex": index, "delta": {"text": "x"}}).to_string();
-        write_event(&mut bytes, "contentBlockDelta", payload.as_bytes());
-    }
-    let seen = events([bytes.as_slice()]);
-    assert_eq!(seen.iter().filter(|one| one.starts_with("open")).count(), 1_024);
-}
-
-#[test]
-fn an_error_message_of_the_transport_is_a_failure() {
-    use weir::codec::bedrock::event_stream::Value::Text;
-    let mut bytes = Vec::new();
-    let headers =
-        [(":message-type", Text(b"error")), (":error-code", Text(b"InternalFailure")), (":error-message", Text(b"x"))];
-    write_frame(&mut bytes, &headers, b"");
-    assert_eq!(events([bytes.as_slice()]), ["failure Server 500 x"]);
-}
-
-// --- errors and signatures --------------------------------------------------------------------------------------------
-
-#[test]
-fn errors_are_read() {
-    let cases = [
-        ("a wrong request", FailureKind::InvalidRequest, 400, Some("ValidationException")),
-        ("a prompt that is too long", FailureKind::ContextTooLong, 400, Some("ValidationException")),
-        ("a prompt beside the output limit", FailureKind::ContextTooLong, 400, Some("ValidationException")),
-        ("a model id that is none", FailureKind::NotFound, 404, Some("ValidationException")),
-        ("a model that is none", FailureKind::NotFound, 404, Some("ResourceNotFoundException")),
-        ("a model that is not allowed", FailureKind::Permission, 403, Some("AccessDeniedException")),
-        ("a wrong bearer key", FailureKind::Authentication, 401, Some("AccessDeniedException")),
-        ("a wrong access key", FailureKind::Authentication, 401, Some("UnrecognizedClientException")),
-        ("a wrong signature", FailureKind::Authentication, 401, Some("InvalidSignatureException")),
-        ("an expired token", FailureKind::Authentication, 401, Some("ExpiredTokenException")),
-        ("too fast", FailureKind::RateLimit, 429, Some("ThrottlingException")),
-        ("a model that warms up", FailureKind::RateLimit, 429, Some("ModelNotReadyException")),
-        (
-            "a quota, which AWS calls a wrong request",
-            FailureKind::RateLimit,
-            429,
-            Some("ServiceQuotaExceededException"),
-        ),
-        ("a model that takes too long", FailureKind::Timeout, 408, Some("ModelTimeoutException")),
-        ("a model's fault", FailureKind::Server, 500, Some("ModelErrorException")),
-        ("a conflict, which AWS calls a wrong request", FailureKind::Conflict, 409, Some("ConflictException")),
-        ("the server's fault", FailureKind::Server, 500, Some("InternalServerException")),
-        ("too much to do", FailureKind::Overloaded, 503, Some("ServiceUnavailableException")),
-        ("a type in the body alone", FailureKind::RateLimit, 429, Some("ThrottlingException")),
-        ("a type in the body alone, forbidden", FailureKind::Permission, 403, Some("AccessDeniedException")),
-        ("a page of a load balancer", FailureKind::Server, 502, None),
-        ("a line of text", FailureKind::Overloaded, 503, None),
-        ("nothing", FailureKind::Timeout, 504, None),
-    ];
-    for (name, kind, status, code) in cases {
-        let fixture = fixture("errors", name);
-        let body = body_of(&fixture);
-        let failure = converse().decode_failure(fixture["status"].as_u64().unwrap() as u16, &headers(&fixture), &body);
-        assert_eq!((failure.kind, failure.status, failure.code.as_deref()), (kind, status, code), "{name}");
-        let said = fixture["body"]["message"].as_str().or(fixture["body"]["Message"].as_str());
-        assert!(said.is_none_or(|said| said == failure.message) && !failure.message.is_empty(), "{name}");
-        for at in 0..body.len() {
-            let _ = converse().decode_failure(400, &headers(&fixture), &body[..at]);
-        }
-    }
-    assert_eq!(cases.len(), fixtures("wire/converse/errors.jsonl").len());
-}
-
-fn body_of(fixture: &Value) -> Vec<u8> {
-    match &fixture["body"] {
-        Value::String(text) => text.clone().into_bytes(),
-        body => serde_json::to_vec(body).unwrap(),
-    }
-}
-
-fn headers(fixture: &Value) -> Headers {
-    let pairs = fixture["headers"].as_object().unwrap();
-    Headers::from_pairs(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())))
-}
-
-#[test]
-fn signatures_are_those_of_the_fixture() {
-    let cases = fixtures("sigv4.jsonl");
-    assert!(cases.len() >= 20);
-    for case in cases {
-        let text = |name: &str| case[name].as_str().unwrap_or_default();
-        let request = SignRequest {
-            method: text("method"),
-            path: text("path"),
-            query: text("query"),
-            host: text("host"),
-            content_type: text("content_type"),
-            body: text("body").as_bytes(),
-            region: text("region"),
-            service: text("service"),
-            access_key: text("access_key"),
-            secret: text("secret"),
-            session_token: case["session_token"].as_str(),
-            unix_time: case["unix_time"].as_u64().unwrap(),
-        };
-        let signed: serde_json::Map<String, Value> =
-            sign(&request).into_iter().map(|(name, value)| (name.to_owned(), Value::String(value))).collect();
-        assert_eq!(Value::Object(signed), case["headers"], "{}", case["name"]);
+    assert_eq!(body.get("toolConfig").is_some(), has_tools, "{body}");
+    if let Some(Value::String(end)) =
+        messages.last().map(|last| &last["content"].as_array().unwrap().last().unwrap()["text"])
+    {
+        assert_eq!(end.trim_end(), end);
     }
 }
