@@ -129,7 +129,7 @@ principal  key "growth-web", team "growth"
 asks for   model "once", about 9 tokens in
 route      "once", prefer ordered
 draw       000000000000002a
-fallback   none, one attempt with 30000 ms to the first byte
+fallback   none, one attempt with 30000 ms to the answer's beginning
 
 candidates in the order in which they are tried
   1  us/big-1  expected $0.003218, at worst $0.032018
