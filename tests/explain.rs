@@ -242,7 +242,7 @@ fn a_refusal_is_the_filters_with_its_code() {
         (&["--as", "growth-web"], "{\"model\":", 400, "invalid_request"),
         (&["--as", "growth-web"], &chat("bare"), 403, "model_not_allowed"),
         (&["--as", "growth-web"], &chat("nobody"), 404, "unknown_model"),
-        (&["--as", "growth-web", "--path", "/v1/messages"], &chat("big"), 404, "unknown_endpoint"),
+        (&["--as", "growth-web", "--path", "/v1/messages/batches"], &chat("big"), 404, "unknown_endpoint"),
         (&["--as", "growth-web"], only_tools, 422, "no_eligible_target"),
     ];
     for (arguments, body, status, code) in cases {

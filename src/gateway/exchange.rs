@@ -7,6 +7,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
 
+use crate::chat::family::ApiFamily;
 use crate::chat::head::{Head, UsageRequest};
 use crate::chat::wire::Wire;
 use crate::codec::openai::splice::splice;
@@ -19,7 +20,7 @@ use crate::gateway::models;
 use crate::gateway::read::{Read, read, wire_at};
 use crate::gateway::refusal::reply_to;
 pub use crate::gateway::state::Exchange;
-use crate::gateway::state::{Answer, Request, Stage, Upstream};
+use crate::gateway::state::{Answer, Request, Stage, Try, Upstream};
 use crate::gateway::step::{Dispatch, Reply, Step, Steps};
 use crate::host::Host;
 use crate::http::Headers;
@@ -178,8 +179,15 @@ impl Exchange {
 
     /// Whether tokens are asked to be counted for a target that cannot be asked in the client's format.
     fn counts_itself(&self) -> bool {
-        let first = self.plan.front().and_then(|first| wire_at(&self.call, &first.target));
-        self.call.endpoint == Endpoint::CountTokens && first != Some(self.call.wire)
+        if self.call.endpoint != Endpoint::CountTokens {
+            return false;
+        }
+        // Vertex counts for Claude under another path and in another body.
+        let asks = |first: &Try| {
+            let vertex = self.call.wire == Wire::Messages && first.target.provider.api == ApiFamily::Vertex;
+            wire_at(&self.call, &first.target) == Some(self.call.wire) && !vertex
+        };
+        !self.plan.front().is_some_and(asks)
     }
 
     /// The client's body, with the first target's model where that target speaks the client's format, and without the
