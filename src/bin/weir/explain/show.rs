@@ -43,7 +43,8 @@ fn answer(reply: &Reply) -> Value {
     match body.get("error") {
         Some(error) => json!({
             "status": reply.status,
-            "code": error.get("code"),
+            // Google's `code` is the status; the reason stands in the first detail.
+            "code": error.get("code").filter(|code| code.is_string()).or_else(|| error.pointer("/details/0/reason")),
             "message": error.get("message"),
             "param": error.get("param"),
         }),
@@ -180,13 +181,13 @@ fn attempt(out: &mut String, sent: &Sent) {
     for (name, value) in &sent.headers {
         let _ = writeln!(out, "     {name}: {value}");
     }
-    if sent.changes.is_empty() {
-        let _ = writeln!(out, "     the body as it came");
-        return;
-    }
     if sent.translated {
         let body = String::from_utf8_lossy(&sent.body);
         let _ = writeln!(out, "     the body in the provider's format, {} bytes\n       {body}", sent.body.len());
+        return;
+    }
+    if sent.changes.is_empty() {
+        let _ = writeln!(out, "     the body as it came");
         return;
     }
     let _ = writeln!(out, "     the body with {} bytes, changed", sent.body.len());
