@@ -73,6 +73,13 @@ pub fn two_providers() -> Value {
     })
 }
 
+/// The same two, the second of which speaks Anthropic's format.
+pub fn two_families() -> Value {
+    let mut policy = two_providers();
+    policy["providers"]["beta"]["api"] = json!("anthropic");
+    policy
+}
+
 /// One provider with three keys.
 pub fn key_pool() -> Value {
     json!({
@@ -109,8 +116,9 @@ impl Seen {
         };
         assert_eq!(self.header(":authority").as_deref(), Some(authority), "{self:?}");
         assert!(self.header(":path").unwrap().starts_with(&format!("{path}/")), "{self:?}");
-        let key = self.header("authorization").unwrap();
-        let key = key.strip_prefix("Bearer ").unwrap();
+        let key = self.header("authorization").or_else(|| self.header("x-api-key")).unwrap();
+        assert!(self.header("authorization").is_none() || self.header("x-api-key").is_none(), "{self:?}");
+        let key = key.strip_prefix("Bearer ").unwrap_or(&key);
         assert!(keys.contains(&key), "{self:?}");
         assert!(models.contains(&self.model().as_str()), "{self:?}");
         if let Some(length) = self.header("content-length") {
