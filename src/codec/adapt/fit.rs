@@ -9,10 +9,9 @@ use crate::chat::request::{Request, Tool, ToolChoice};
 use crate::chat::wire::Wire;
 use crate::codec::adapt::name::{IdRule, fit_id, fit_name};
 use crate::codec::adapt::undo::Undo;
-use crate::codec::adapt::{schema, seal};
+use crate::codec::adapt::{custom, schema, seal};
 use crate::codec::meter::count_of;
 use crate::codec::wire::{Grammar, Shape};
-use crate::codec::writer::Writer;
 
 /// A fitted request, and what the answer must be put back by.
 pub struct Fitted<'r, 'a> {
@@ -146,10 +145,7 @@ impl Rules {
         call.name = fit_name(&call.name, self.grammar.tool_name);
         if call.kind == CallKind::Custom && !self.grammar.custom_tools {
             call.kind = CallKind::Function;
-            let mut writer = Writer::with_capacity(call.arguments.len().saturating_add(16));
-            writer.object(|writer| writer.key("input").prose(&call.arguments));
-            // What the writer wrote of prose is UTF-8.
-            call.arguments = Prose::plain(String::from_utf8(writer.into_bytes()).unwrap_or_default());
+            call.arguments = custom::arguments(&call.arguments);
         }
     }
 
