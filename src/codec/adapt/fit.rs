@@ -9,7 +9,7 @@ use crate::chat::request::{Request, Tool, ToolChoice};
 use crate::chat::wire::Wire;
 use crate::codec::adapt::name::{IdRule, fit_id, fit_name};
 use crate::codec::adapt::undo::Undo;
-use crate::codec::adapt::{custom, schema, seal};
+use crate::codec::adapt::{custom, order, schema, seal};
 use crate::codec::meter::count_of;
 use crate::codec::wire::{Grammar, Shape};
 
@@ -31,10 +31,14 @@ pub fn fit<'r, 'a>(request: &'r Request<'a>, wire: Wire, grammar: Grammar, shape
     let rules = Rules { wire, grammar, ids: IdRule::of(grammar, shape.vendor) };
     let emulates = schema::must_emulate(request, wire, shape);
     let mut fitted = Fitted { request: Cow::Borrowed(request), undo: Undo::default(), lost: Features::NONE };
-    if !emulates && !rules.touch(request) {
+    let disordered = order::must_mend(request);
+    if !emulates && !disordered && !rules.touch(request) {
         return fitted;
     }
     let mut owned = request.clone();
+    if disordered {
+        order::mend(&mut owned);
+    }
     if emulates {
         fitted.undo.schema_tool = schema::emulate(&mut owned, shape, &mut fitted.lost);
     }

@@ -4,6 +4,7 @@
 pub mod custom;
 pub mod fit;
 pub mod name;
+pub mod order;
 pub mod schema;
 pub mod seal;
 pub mod undo;
