@@ -27,6 +27,7 @@ pub(super) fn write(writer: &mut Writer, request: &Request<'_>, target: &mut Tar
     let mut tools: Vec<&Tool<'_>> = Vec::with_capacity(request.tools.len());
     for tool in request.tools.iter().filter(|tool| shown(tool)) {
         match tool {
+            Tool::Hosted { web_search: true, .. } if target.shape.lacks(Capability::WebSearch) => web_search = true,
             Tool::Function { .. } | Tool::Custom { .. } | Tool::Hosted { wire: Wire::Chat, .. } => tools.push(tool),
             Tool::Hosted { web_search: true, .. } => web_search = true,
             Tool::Hosted { .. } => {
