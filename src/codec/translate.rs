@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::chat::answer::Answer;
 use crate::chat::event::{Delta, Event, Opening};
 use crate::chat::failure::{Failure, FailureKind};
-use crate::chat::feature::Features;
+use crate::chat::feature::{Feature, Features};
 use crate::chat::part::Content;
 use crate::chat::request::Request;
 use crate::chat::wire::Wire;
@@ -52,6 +52,10 @@ fn write(
     shape: &Shape<'_>,
     writer: &mut Writer,
 ) -> Result<(Features, Undo), Impossible> {
+    if request.max_output == Some(0) && wire != Wire::Messages {
+        let rule = "an output limit of 0 tokens asks for a warm cache alone, which is Anthropic's";
+        return Err(Impossible { feature: Feature::CacheMark, rule });
+    }
     let provider = registry::provider(wire);
     let fitted = fit(request, wire, provider.grammar(), shape);
     let mut lost = provider.encode_request(&fitted.request, shape, writer)?;
