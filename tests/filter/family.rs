@@ -136,3 +136,39 @@ fn answers_of_another_family_may_hold_any_bytes() {
         }
     }
 }
+
+/// A body in odd spelling: keys in no order, numbers as nobody writes them, members that nobody knows.
+fn odd(model: &str, rest: &str) -> String {
+    format!(
+        "{{ \"zz_unknown\" : [1.50, 1e2, 12345678901234567890],{model}\n\t{rest} , \"a\":{{\"model\":\"inner\"}}, \"é\":\"\\u00e9\" }}"
+    )
+}
+
+#[test]
+fn a_client_s_own_family_gets_every_byte_but_the_model_s_name() {
+    let cases = [
+        ("openai", "/v1/chat/completions", r#""messages":[{"content":"hi","role":"user"}]"#),
+        ("openai_responses", "/v1/responses", r#""input":[{"content":"hi","role":"user"}]"#),
+        ("anthropic", "/v1/messages", r#""max_tokens":1e2,"messages":[{"content":"hi","role":"user"}]"#),
+        ("gemini", "/v1beta/models/smart:generateContent", r#""contents":[{"parts":[{"text":"hi"}],"role":"user"}]"#),
+    ];
+    for failover in BOTH {
+        for (api, path, rest) in cases {
+            let mut policy = two_families();
+            policy["providers"]["alpha"]["api"] = json!(api);
+            let mut gate = Gate::open(failover, &policy);
+            let in_body = api != "gemini";
+            let body = odd(if in_body { "\"model\" : \"smart\"," } else { "" }, rest);
+            let mut seen_body = Vec::new();
+            let ask = Ask::post(path, body.as_bytes());
+            let outcome = gate.ask(&ask, &mut |seen| {
+                seen_body = seen.body.clone();
+                Answer::Reply(Response::json(200, "{}"))
+            });
+            assert_eq!(outcome.status, Some(200), "{api}: {outcome:?}");
+            let expected = body.replace("\"smart\"", "\"big-a\"");
+            assert_eq!(String::from_utf8_lossy(&seen_body), expected, "{api}");
+            assert!(outcome.audit()["lost"].is_null(), "{api}: {}", outcome.audit());
+        }
+    }
+}

@@ -116,9 +116,10 @@ impl Seen {
         };
         assert_eq!(self.header(":authority").as_deref(), Some(authority), "{self:?}");
         assert!(self.header(":path").unwrap().starts_with(&format!("{path}/")), "{self:?}");
-        let key = self.header("authorization").or_else(|| self.header("x-api-key")).unwrap();
-        assert!(self.header("authorization").is_none() || self.header("x-api-key").is_none(), "{self:?}");
-        let key = key.strip_prefix("Bearer ").unwrap_or(&key);
+        let given = ["authorization", "x-api-key", "x-goog-api-key"].map(|name| self.header(name));
+        let given: Vec<String> = given.into_iter().flatten().collect();
+        assert_eq!(given.len(), 1, "one credential: {self:?}");
+        let key = given[0].strip_prefix("Bearer ").unwrap_or(&given[0]);
         assert!(keys.contains(&key), "{self:?}");
         assert!(models.contains(&self.model().as_str()), "{self:?}");
         if let Some(length) = self.header("content-length") {
@@ -143,9 +144,12 @@ impl Seen {
         }
     }
 
+    /// The model that the body names, or in Gemini's format the path.
     pub fn model(&self) -> String {
         let body: Value = serde_json::from_slice(&self.body).unwrap();
-        body["model"].as_str().unwrap().to_owned()
+        let path = self.header(":path").unwrap_or_default();
+        let in_path = path.rsplit('/').next().and_then(|last| last.split_once(':')).map(|(model, _)| model);
+        body["model"].as_str().or(in_path).unwrap().to_owned()
     }
 }
 
