@@ -30,6 +30,10 @@ pub enum Edit {
 /// Turns the limits of one family's answer into another's. `now` is in seconds since 1970.
 pub fn translate(headers: &Headers, from: Wire, to: Wire, now: u64) -> Vec<Edit> {
     let mut edits = Vec::new();
+    // One vendor's two formats: the same words.
+    if matches!((from, to), (Wire::Chat | Wire::Responses, Wire::Chat | Wire::Responses)) {
+        return edits;
+    }
     for (header, _) in headers.iter() {
         let Ok(header) = std::str::from_utf8(header) else { continue };
         if header.starts_with("anthropic-") || header.starts_with("x-ratelimit-") || header.starts_with("x-amzn-") {
@@ -153,6 +157,7 @@ mod tests {
         let claude = Headers::from_pairs([("anthropic-ratelimit-requests-reset", "2026-11-21T10:00:07Z")]);
         let edits = translate(&claude, Wire::Messages, Wire::Chat, NOW);
         assert!(edits.contains(&Edit::Set("x-ratelimit-reset-requests".into(), "7s".into())));
+        assert_eq!(translate(&openai, Wire::Responses, Wire::Chat, NOW), []);
         assert!(
             !translate(&claude, Wire::Messages, Wire::Gemini, NOW).iter().any(|edit| matches!(edit, Edit::Set(..)))
         );

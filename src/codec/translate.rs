@@ -217,12 +217,18 @@ impl StreamTranslation {
         out
     }
 
-    /// There is no more. A stream that broke off ends in an error, never in a clean end.
+    /// There is no more, by the sender's own word. A stream that did not say why it ended broke off, and ends in an error,
+    /// never in a clean end. One that said so and left out its last word is complete: some vendors have none.
     pub fn finish(&mut self) -> Vec<u8> {
         let mut out = Vec::new();
         let Self { decoder, rest } = self;
         decoder.finish(&mut |event| rest.take(event, &mut out));
-        if !rest.meter.done && !rest.meter.failed {
+        if rest.meter.done || rest.meter.failed {
+            return out;
+        }
+        if rest.meter.finished {
+            rest.take(Event::Done, &mut out);
+        } else {
             let cut = own_failure(FailureKind::Server, 502, Cow::Borrowed("the provider's answer broke off"));
             rest.encoder.event(&Event::Failure(cut), &mut out);
         }

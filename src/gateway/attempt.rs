@@ -271,6 +271,11 @@ impl Exchange {
         self.attempts.len()
     }
 
+    /// Whether the attempt under way asks in another format than the client's.
+    pub fn attempt_translates(&self) -> bool {
+        self.attempts.last().is_some_and(|attempt| attempt.wire != self.call.wire)
+    }
+
     /// Whether the attempt under way may be answered by a stream, whose first event is worth waiting for.
     pub fn attempt_streams(&self) -> bool {
         self.attempts.last().is_some_and(|attempt| attempt.stream) && self.call.endpoint == Endpoint::Conversation

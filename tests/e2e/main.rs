@@ -13,6 +13,7 @@ mod access;
 mod accounting;
 mod dns;
 mod failover;
+mod family;
 mod hostile;
 mod mirror;
 mod operator;

@@ -106,6 +106,11 @@ impl Provider {
         Request::new("DELETE", "/_mock/faults").send(self.address);
     }
 
+    /// Empties the book of what was received.
+    pub fn forget(&self) {
+        Request::new("DELETE", "/_mock/requests").send(self.address);
+    }
+
     /// Everything received so far, oldest first.
     pub fn received(&self) -> Vec<Received> {
         serde_json::from_slice(&Request::new("GET", "/_mock/requests").send(self.address).body).expect("a list")
