@@ -30,12 +30,13 @@ TARGET = "make run" if "--stay" in sys.argv else "make demo"
 # The two public keys of the quick-start policy.
 KEY, KEY_EUROPE = "weir-demo-key", "weir-demo-key-europe"
 
-# What is asked, and what must become of it. `fault` is what the first provider's mock does wrong, once.
+# What is asked, and what must become of it. `client` is the API that the client speaks, `more` goes into its body, `fault` is
+# what a provider's mock does wrong, once.
 SAMPLES = [
     {
         "title": "A model by its provider's name",
         "model": "openai/gpt-5.4-mini",
-        "expect": {"status": 200, "provider": "openai", "attempts": [200]},
+        "expect": {"status": 200, "provider": "openai", "attempts": [200], "lost": None},
     },
     {
         "title": "The same, streamed: usage is counted though the client did not ask for it",
@@ -46,26 +47,60 @@ SAMPLES = [
     {
         "title": "The cheapest model that may serve this request",
         "model": "auto",
-        "expect": {"status": 200, "provider": "deepseek", "attempts": [200], "route": "auto"},
+        "expect": {"status": 200, "provider": "gemini", "attempts": [200], "route": "auto", "lost": None},
     },
     {
-        "title": "The first provider answers 429: the second takes over, with its own key and model name",
+        "title": "OpenAI answers 429: Claude takes over, with its own path, key, model name and API",
         "model": "fast",
         "fault": {"provider": "openai", "status": 429},
-        "expect": {"status": 200, "provider": "mistral", "attempts": [429, 200]},
+        "expect": {"status": 200, "provider": "claude", "attempts": [429, 200]},
     },
     {
-        "title": "The first provider resets the connection before a stream begins",
+        "title": "OpenAI resets the connection before a stream begins: the stream is Claude's, in OpenAI's form",
         "model": "fast",
         "stream": True,
         "fault": {"provider": "openai", "reset": True},
-        "expect": {"status": 200, "provider": "mistral", "attempts": [None, 200]},
+        "expect": {"status": 200, "provider": "claude", "attempts": [None, 200]},
+    },
+    {
+        "title": "A stream whose status is 200 and whose first event is an error fails over as well",
+        "model": "fast",
+        "stream": True,
+        "fault": {"provider": "openai", "error_event_after": 0},
+        "expect": {"status": 200, "provider": "claude", "attempts": [500, 200]},
+    },
+    {
+        "title": "An Anthropic client is answered by OpenAI, and told what OpenAI has no word for",
+        "client": "anthropic",
+        "model": "openai/gpt-5.4-mini",
+        "more": {"top_k": 40, "cache_control": {"type": "ephemeral"}},
+        "expect": {"status": 200, "provider": "openai", "attempts": [200], "lost": "top_k,cache_control"},
+    },
+    {
+        "title": "The same for a model with three targets: the one that loses nothing goes first (`on_loss: avoid`)",
+        "client": "anthropic",
+        "model": "fast",
+        "more": {"top_k": 40, "cache_control": {"type": "ephemeral"}},
+        "expect": {"status": 200, "provider": "claude", "attempts": [200], "lost": None},
+    },
+    {
+        "title": "A Gemini client is answered by Claude, streamed",
+        "client": "gemini",
+        "model": "claude-haiku-4-5",
+        "stream": True,
+        "expect": {"status": 200, "provider": "claude", "attempts": [200], "lost": None},
+    },
+    {
+        "title": "An OpenAI client is answered by Gemini, and told what Gemini has no word for",
+        "model": "gemini-2.5-flash",
+        "more": {"logit_bias": {"50256": -100}},
+        "expect": {"status": 200, "provider": "gemini", "attempts": [200], "lost": "logit_bias"},
     },
     {
         "title": "A team that must stay in the EU asks for the same model",
         "model": "fast",
         "key": KEY_EUROPE,
-        "expect": {"status": 200, "provider": "mistral", "attempts": [200], "route": "europe"},
+        "expect": {"status": 200, "provider": "gemini", "attempts": [200], "route": "europe"},
     },
     {
         "title": "The same team names a provider outside the EU",
@@ -229,11 +264,35 @@ def exchange(port, method, path, body, headers):
 
 
 def send(sample):
-    body = {"model": sample["model"], "messages": [{"role": "user", "content": "Name a river."}]}
-    if sample.get("stream"):
-        body["stream"] = True
-    headers = {"authorization": f"Bearer {sample.get('key', KEY)}", **sample.get("headers", {})}
-    return exchange(PORT, "POST", "/v1/chat/completions", json.dumps(body), headers)
+    """Asks as the sample's client would. Gives the status, headers and body of the answer."""
+    client, stream, key = sample.get("client", "openai"), sample.get("stream", False), sample.get("key", KEY)
+    model, text = sample["model"], "Name a river."
+    if client == "gemini":
+        path = f"/v1beta/models/{model}:" + ("streamGenerateContent?alt=sse" if stream else "generateContent")
+        credential = {"x-goog-api-key": key}
+        body = {"contents": [{"role": "user", "parts": [{"text": text}]}]}
+    else:
+        body = {"model": model, "messages": [{"role": "user", "content": text}]}
+        if stream:
+            body["stream"] = True
+        if client == "anthropic":
+            path, credential = "/v1/messages", {"x-api-key": key, "anthropic-version": "2023-06-01"}
+            body["max_tokens"] = 100
+        else:
+            path, credential = "/v1/chat/completions", {"authorization": f"Bearer {key}"}
+    body.update(sample.get("more", {}))
+    return exchange(PORT, "POST", path, json.dumps(body), {**credential, **sample.get("headers", {})})
+
+
+# What the first line of an answer in each client's own API holds, whole and streamed.
+SHAPES = {
+    ("openai", False): '"object":"chat.completion"',
+    ("openai", True): '"object":"chat.completion.chunk"',
+    ("anthropic", False): '"type":"message"',
+    ("anthropic", True): "event: message_start",
+    ("gemini", False): '"candidates":',
+    ("gemini", True): '"candidates":',
+}
 
 
 def audit_of(decision):
@@ -264,8 +323,9 @@ def outcome(audit, text):
             [f"{audit['status']} would try " + ", ".join(ranked)] + (["would not try " + ", ".join(rejected)] if rejected else [])
         )
     tries = " -> ".join(f"{one['provider']}/{one['model']} {one['status'] or 'no answer'}" for one in audit["attempts"])
+    lost = f"; lost in translation: {audit['lost']}" if audit.get("lost") else ""
     tokens = f"{audit['input']} tokens in, {audit['output']} out, {audit['usage']}"
-    return f"{audit['status']} {tries}; {tokens}; {dollars(audit['cost_microusd'])}"
+    return f"{audit['status']} {tries}; {tokens}; {dollars(audit['cost_microusd'])}{lost}"
 
 
 def wrong(expect, status, headers, audit):
@@ -276,6 +336,7 @@ def wrong(expect, status, headers, audit):
         "attempts": [one["status"] for one in audit["attempts"]],
         "code": audit["code"],
         "route": audit["route"],
+        "lost": headers.get("x-weir-lost"),
     }
     return [f"{name} is {found[name]!r}, must be {must!r}" for name, must in expect.items() if found[name] != must]
 
@@ -290,14 +351,20 @@ def show(number, sample, providers):
     if audit is None:
         print(f"   {status} {text[:200]}\nerror: no audit line in {AUDIT}")
         return False
+    client = sample.get("client", "openai")
     asked = sample["model"] + (", stream" if sample.get("stream") else "")
     who = f"team {audit['team']}" if audit["team"] else "nobody known"
+    if client != "openai":
+        who += f", in {client.capitalize()}'s API"
     route = f", route {audit['route']}" if audit["route"] else ""
     print(f"   asked   {asked}, by {who}{route}; decision {audit['id']}")
     print(f"   answer  {outcome(audit, text)}")
     faults = wrong(sample["expect"], status, headers, audit)
     if audit["attempts"] and (audit["usage"] != "reported" or not audit["cost_microusd"]):
         faults.append(f"usage is {audit['usage']}, cost {audit['cost_microusd']}: both must be known")
+    shape = SHAPES[client, sample.get("stream", False)]
+    if audit["attempts"] and shape not in text:
+        faults.append(f"the answer is not in the client's form, {shape} is not in it: {text[:200]}")
     for one in faults:
         print(f"error: sample {number}: {one}", file=sys.stderr)
     return not faults
@@ -316,10 +383,17 @@ def render(text):
 def stay(processes):
     if POLICY.resolve() == QUICK_START:
         print(f"""
-It is up. Ask it yourself, from another terminal:
+It is up. Ask it yourself, from another terminal, in any of the APIs:
 
-  curl localhost:{PORT}/v1/chat/completions -H 'authorization: Bearer {KEY}' -H 'content-type: application/json' \\
-    -d '{{"model": "fast", "messages": [{{"role": "user", "content": "Name a river."}}]}}'
+  curl localhost:{PORT}/v1/chat/completions -H 'authorization: Bearer {KEY}' \\
+    -d '{{"model": "claude-haiku-4-5", "messages": [{{"role": "user", "content": "Name a river."}}]}}'
+  curl localhost:{PORT}/v1/responses -H 'authorization: Bearer {KEY}' \\
+    -d '{{"model": "auto", "input": "Name a river."}}'
+  curl localhost:{PORT}/v1/messages -H 'x-api-key: {KEY}' -H 'anthropic-version: 2023-06-01' \\
+    -d '{{"model": "gemini-2.5-flash", "max_tokens": 100, "messages": [{{"role": "user", "content": "Name a river."}}]}}'
+  curl localhost:{PORT}/v1beta/models/fast:generateContent -H 'x-goog-api-key: {KEY}' \\
+    -d '{{"contents": [{{"role": "user", "parts": [{{"text": "Name a river."}}]}}]}}'
+  curl localhost:{PORT}/v1/models -H 'authorization: Bearer {KEY}'
 """)
     else:
         print(f"\nIt is up: localhost:{PORT}/v1/chat/completions takes your own requests.")

@@ -12,7 +12,9 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use weir::chat::feature::Features;
+use weir::chat::capability::{Capabilities, Capability};
+use weir::chat::feature::{Feature, Features};
+use weir::chat::traits::Traits;
 use weir::chat::wire::Wire;
 use weir::codec::adapt::undo::Undo;
 use weir::codec::bedrock::event_stream;
@@ -274,7 +276,7 @@ fn a_stream_that_breaks_off_never_looks_complete() {
                     let mut out = translation.push(&bytes[..cut]);
                     out.extend_from_slice(&translation.finish());
                     let meter = translation.meter();
-                    if !meter.done {
+                    if !meter.done && !meter.finished {
                         let text = String::from_utf8_lossy(&out);
                         assert!(!ends_clean(to, &out), "{from}/{} -> {to} cut at {cut}: {text}", name(&fixture));
                         assert!(
@@ -343,4 +345,113 @@ fn no_beginning_of_a_stream_makes_a_decoder_panic() {
         }
     }
     let _ = translate::unreadable(None);
+}
+
+/// A target that lacks one capability and has all others.
+fn without(wire: Wire, missing: Capability) -> Shape<'static> {
+    let all: Capabilities = Capability::ALL.into_iter().collect();
+    Shape { capabilities: Some(all.without(Capabilities::NONE.with(missing))), ..shape(wire) }
+}
+
+/// The same wish in each client's words.
+fn wishes(of: impl Fn(Wire) -> Value) -> Vec<(Wire, String)> {
+    client_wires().into_iter().map(|(wire, _)| (wire, of(wire).to_string())).collect()
+}
+
+#[test]
+fn a_web_search_that_is_offered_and_cannot_be_had_is_left_out_and_told() {
+    let offers = wishes(|wire| match wire {
+        Wire::Chat => json!({"model": "m", "messages": [{"role": "user", "content": "Hi"}], "web_search_options": {}}),
+        Wire::Responses => json!({"model": "m", "input": "Hi", "tools": [{"type": "web_search"}]}),
+        Wire::Messages => json!({"model": "m", "max_tokens": 64, "messages": [{"role": "user", "content": "Hi"}],
+            "tools": [{"type": "web_search_20250305", "name": "web_search"}]}),
+        _ => json!({"contents": [{"role": "user", "parts": [{"text": "Hi"}]}], "tools": [{"googleSearch": {}}]}),
+    });
+    for (from, body) in offers {
+        let request = registry::client(from).unwrap().decode_request(body.as_bytes()).unwrap();
+        for to in Wire::ALL {
+            let encoded = encode(&request, to, &without(to, Capability::WebSearch));
+            let encoded = encoded.unwrap_or_else(|impossible| panic!("{from} -> {to}: {impossible:?}"));
+            let body = String::from_utf8(encoded.body).unwrap();
+            assert!(encoded.lost.has(Feature::WebSearch), "{from} -> {to}: {}: {body}", encoded.lost);
+            let said = ["web_search", "googleSearch", "nova_grounding", "\"tools\"", "toolConfig"];
+            assert!(!said.iter().any(|word| body.contains(word)), "{from} -> {to}: {body}");
+            let has = encode(&request, to, &Shape { capabilities: None, ..shape(to) }).unwrap();
+            let can = matches!(to, Wire::Chat | Wire::Responses | Wire::Messages | Wire::Gemini);
+            assert_eq!(has.lost.has(Feature::WebSearch), !can, "{from} -> {to}: {}", has.lost);
+        }
+    }
+}
+
+#[test]
+fn thinking_that_a_model_cannot_do_is_left_out_and_told() {
+    let depths = wishes(|wire| match wire {
+        Wire::Chat => {
+            json!({"model": "m", "messages": [{"role": "user", "content": "Hi"}], "reasoning_effort": "high"})
+        }
+        Wire::Responses => json!({"model": "m", "input": "Hi", "reasoning": {"effort": "high"}}),
+        Wire::Messages => json!({"model": "m", "max_tokens": 4096, "messages": [{"role": "user", "content": "Hi"}],
+            "thinking": {"type": "enabled", "budget_tokens": 2048}}),
+        _ => json!({"contents": [{"role": "user", "parts": [{"text": "Hi"}]}],
+            "generationConfig": {"thinkingConfig": {"thinkingBudget": 2048}}}),
+    });
+    let adaptive = json!({"model": "m", "max_tokens": 4096, "messages": [{"role": "user", "content": "Hi"}],
+        "thinking": {"type": "adaptive"}});
+    for (from, body) in depths.into_iter().chain([(Wire::Messages, adaptive.to_string())]) {
+        let request = registry::client(from).unwrap().decode_request(body.as_bytes()).unwrap();
+        for to in Wire::ALL {
+            let shape = Shape { traits: Traits::NONE, ..without(to, Capability::Reasoning) };
+            let encoded = encode(&request, to, &shape);
+            let encoded = encoded.unwrap_or_else(|impossible| panic!("{from} -> {to}: {impossible:?}"));
+            let body = String::from_utf8(encoded.body).unwrap();
+            assert!(encoded.lost.has(Feature::ReasoningDepth), "{from} -> {to}: {}: {body}", encoded.lost);
+            assert!(!body.contains("thinking") && !body.contains("effort"), "{from} -> {to}: {body}");
+        }
+    }
+}
+
+#[test]
+fn a_request_for_a_warm_cache_alone_goes_to_nobody_else() {
+    let body = json!({"model": "m", "max_tokens": 0, "messages": [{"role": "user", "content": "Hi"}]}).to_string();
+    let request = registry::client(Wire::Messages).unwrap().decode_request(body.as_bytes()).unwrap();
+    for to in Wire::ALL {
+        let feature = losses(&request, to, &shape(to)).err().map(|impossible| impossible.feature);
+        assert_eq!(feature, (to != Wire::Messages).then_some(Feature::CacheMark), "{to}");
+    }
+}
+
+#[test]
+fn a_custom_call_is_a_functions_to_clients_without_custom_tools() {
+    let call = json!({"id": "call_1", "type": "custom", "custom": {"name": "shell", "input": "ls \"a\"\n"}});
+    let body = json!({"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [{"index": 0,
+        "message": {"role": "assistant", "content": null, "tool_calls": [call]}, "finish_reason": "tool_calls"}]});
+    let provider = registry::provider(Wire::Chat);
+    let expected = json!({"input": "ls \"a\"\n"});
+    for (to, path) in
+        [(Wire::Messages, "/content/0/input"), (Wire::Gemini, "/candidates/0/content/parts/0/functionCall/args")]
+    {
+        let client = (registry::client(to).unwrap(), to);
+        let whole = answer(provider, client, &Undo::default(), body.to_string().as_bytes(), &frame()).unwrap();
+        let value: Value = serde_json::from_slice(&whole.body).unwrap();
+        assert_eq!(value.pointer(path), Some(&expected), "{to}: {value}");
+    }
+    let chunk = |delta: Value, finish: Value| {
+        let choice = json!({"index": 0, "delta": delta, "finish_reason": finish});
+        let chunk =
+            json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]});
+        format!("data: {chunk}\n\n")
+    };
+    let piece = |input: &str| json!({"tool_calls": [{"index": 0, "custom": {"input": input}}]});
+    let first = json!({"role": "assistant", "tool_calls": [{"index": 0, "id": "call_1", "type": "custom",
+        "custom": {"name": "shell", "input": ""}}]});
+    let pieces = [first, piece("ls \""), piece("a\"\n")];
+    let mut stream: String = pieces.into_iter().map(|delta| chunk(delta, Value::Null)).collect();
+    stream.push_str(&chunk(json!({}), json!("tool_calls")));
+    stream.push_str("data: [DONE]\n\n");
+    let out = translated(Wire::Chat, (registry::client(Wire::Messages).unwrap(), Wire::Messages), &[stream.as_bytes()]);
+    let text = String::from_utf8(out).unwrap();
+    let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data: ")?).ok());
+    let pieces: Vec<String> =
+        events.filter_map(|event| Some(event["delta"]["partial_json"].as_str()?.to_owned())).collect();
+    assert_eq!(pieces, ["{\"input\":\"", "ls \\\"", "a\\\"\\n", "\"}"], "{text}");
 }

@@ -129,7 +129,7 @@ principal  key "growth-web", team "growth"
 asks for   model "once", about 9 tokens in
 route      "once", prefer ordered
 draw       000000000000002a
-fallback   none, one attempt with 30000 ms to the first byte
+fallback   none, one attempt with 30000 ms to the answer's beginning
 
 candidates in the order in which they are tried
   1  us/big-1  expected $0.003218, at worst $0.032018
@@ -242,7 +242,7 @@ fn a_refusal_is_the_filters_with_its_code() {
         (&["--as", "growth-web"], "{\"model\":", 400, "invalid_request"),
         (&["--as", "growth-web"], &chat("bare"), 403, "model_not_allowed"),
         (&["--as", "growth-web"], &chat("nobody"), 404, "unknown_model"),
-        (&["--as", "growth-web", "--path", "/v1/messages"], &chat("big"), 404, "unknown_endpoint"),
+        (&["--as", "growth-web", "--path", "/v1/messages/batches"], &chat("big"), 404, "unknown_endpoint"),
         (&["--as", "growth-web"], only_tools, 422, "no_eligible_target"),
     ];
     for (arguments, body, status, code) in cases {

@@ -24,11 +24,11 @@ KEY = "weir-clients-key"
 PROVIDERS = {
     "openai": ("openai", "/v1", "gpt-5.4-mini", "text-embedding-3-small"),
     "responses": ("openai_responses", "/v1", "gpt-5.4-mini", None),
-    "anthropic": ("anthropic", "", "claude-sonnet-4-5", None),
+    "anthropic": ("anthropic", "", "claude-sonnet-4-5-20250929", None),
     "gemini": ("gemini", "", "gemini-2.5-flash", "gemini-embedding-001"),
     "bedrock": ("bedrock", "", "anthropic.claude-sonnet-4-5-20250929-v1:0", None),
     "cohere": ("cohere", "", "command-a-plus-05-2026", "embed-english-v3.0"),
-    "azure": ("azure_openai", "", "gpt-4.1", "text-embedding-3-small"),
+    "azure": ("azure_openai", "", "gpt-5-mini", "text-embedding-3-small"),
     "vertex": ("vertex", "/v1/projects/p/locations/global", "gemini-3-flash-preview", "text-embedding-005"),
     "vertex_claude": ("vertex", "/v1/projects/p/locations/global", "claude-sonnet-4-6", None),
 }

@@ -20,6 +20,9 @@ const CITY = { type: "object", properties: { city: { type: "string" } }, require
 const openai = createOpenAI({ baseURL: `${gateway}/v1`, apiKey });
 const anthropic = createAnthropic({ baseURL: `${gateway}/v1`, apiKey });
 const google = createGoogle({ baseURL: `${gateway}/v1beta`, apiKey });
+// A past message is sent as a reference to what the vendor stored, unless it is not to store anything; a gateway to another
+// vendor has nothing to look it up in.
+const providerOptions = { openai: { store: false } };
 const CLIENTS = { "openai chat": openai.chat, "openai responses": openai.responses, anthropic, google };
 
 function must(condition, what) {
@@ -34,7 +37,7 @@ function asked(model) {
   };
   const get_weather = tool({ description: "The weather in a city.", inputSchema: jsonSchema(CITY), execute });
   const stopWhen = isStepCount(4);
-  return { called, given: { model, tools: { get_weather }, stopWhen, prompt: "Please use the tool.", maxRetries: 0 } };
+  return { called, given: { model, tools: { get_weather }, stopWhen, prompt: "Please use the tool.", maxRetries: 0, providerOptions } };
 }
 
 const DEEDS = {
@@ -56,7 +59,7 @@ const DEEDS = {
   },
   structured: async (model) => {
     const output = Output.object({ schema: jsonSchema(CITY) });
-    const answer = await generateText({ model, prompt: "Name a river.", output, maxRetries: 0 });
+    const answer = await generateText({ model, prompt: "Name a river.", output, maxRetries: 0, providerOptions });
     must(typeof answer.output.city === "string", `the answer is ${JSON.stringify(answer.output)}`);
   },
 };

@@ -11,7 +11,9 @@ import canned
 from annotation import complaints, shown
 
 # What compatible vendors and gateways add, on purpose, to OpenAI's own shapes: reasoning text and its proofs.
-ADDED = {"*": ("reasoning_content", "reasoning", "reasoning_details", "thinking_blocks", "cache_control"), "ChoiceDelta": ("annotations",)}
+ADDED = {"*": ("reasoning_content", "reasoning", "reasoning_details", "thinking_blocks", "cache_control"), "ChoiceDelta": ("annotations", "images")}
+ADDED |= {"ChatCompletionMessage": ("images",)}  # as OpenRouter gives what was drawn
+ADDED |= {"Annotation": ("index",)}  # what the SDK's own accumulator puts the entries of a streamed list together by
 
 
 sdk = canned.Desk(lambda http: openai.OpenAI(api_key="k", base_url="http://weir.test/v1", max_retries=0, http_client=http))

@@ -16,6 +16,9 @@ SAMPLING = {"temperature": float, "top_p": float, "top_k": int}
 # Weir's own stable code, beside the vendor's type.
 CODE = {"*": ("code",)}
 
+# Types that the vendor's pages list and the SDK's union lacks.
+DOCUMENTED = ("request_too_large", "conflict_error")
+
 STARTS = {"content_block_start", "content_block_delta", "content_block_stop"}
 
 
@@ -160,7 +163,10 @@ def replay(raw, failed):
 
 def error(line):
     status = line.get("status", 400)
-    found = complaints(line["body"], ErrorResponse, allowed=CODE) if isinstance(line["body"], dict) else ["an error body must be an object"]
+    body = line["body"]
+    if isinstance(body, dict) and isinstance(body.get("error"), dict) and body["error"].get("type") in DOCUMENTED:
+        body = {**body, "error": {**body["error"], "type": "invalid_request_error"}}
+    found = complaints(body, ErrorResponse, allowed=CODE) if isinstance(body, dict) else ["an error body must be an object"]
     found = [one for one in found if "needs 'request_id'" not in one]
     try:
         call(sdk(canned.Reply(line["body"], status, line.get("headers"))))

@@ -1,9 +1,12 @@
 //! The head of a request that was read whole: the facts that policy needs, for wires without a scan of their own.
+//!
+//! Thinking and the vendor's search are wishes here, not needs: coding agents send both with every request, whatever the
+//! model. A target without them loses something, and is avoided or rejected as the route says (`on_loss`).
 
 use crate::chat::capability::Capability;
 use crate::chat::head::{Head, UsageRequest};
 use crate::chat::part::{Content, MediaKind, Part};
-use crate::chat::request::{Depth, Output, Request, Tool, ToolChoice};
+use crate::chat::request::{Output, Request, Tool, ToolChoice};
 use crate::codec::json::count;
 use crate::codec::meter::count_of;
 
@@ -28,13 +31,6 @@ pub fn survey(request: &Request<'_>) -> Head {
     }
     if matches!(request.tool_choice, Some(ToolChoice::Required | ToolChoice::One(_) | ToolChoice::SomeRequired(_))) {
         head.needs.insert(Capability::ToolChoice);
-    }
-    // What a model thinks anyway, or as it likes, is no need of the request.
-    if matches!(request.reasoning.depth, Some(Depth::Effort(_) | Depth::Budget(1..))) {
-        head.needs.insert(Capability::Reasoning);
-    }
-    if request.web_search {
-        head.needs.insert(Capability::WebSearch);
     }
     head
 }
@@ -78,11 +74,6 @@ fn of_tool(tool: &Tool<'_>, head: &mut Head) {
                 head.text = head.text.plus(count_of(description));
             }
         }
-        Tool::Hosted { raw, web_search, .. } => {
-            head.text = head.text.plus(count(raw.bytes()));
-            if *web_search {
-                head.needs.insert(Capability::WebSearch);
-            }
-        }
+        Tool::Hosted { raw, .. } => head.text = head.text.plus(count(raw.bytes())),
     }
 }

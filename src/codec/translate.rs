@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::chat::answer::Answer;
 use crate::chat::event::{Delta, Event, Opening};
 use crate::chat::failure::{Failure, FailureKind};
-use crate::chat::feature::Features;
+use crate::chat::feature::{Feature, Features};
 use crate::chat::part::Content;
 use crate::chat::request::Request;
 use crate::chat::wire::Wire;
@@ -52,6 +52,10 @@ fn write(
     shape: &Shape<'_>,
     writer: &mut Writer,
 ) -> Result<(Features, Undo), Impossible> {
+    if request.max_output == Some(0) && wire != Wire::Messages {
+        let rule = "an output limit of 0 tokens asks for a warm cache alone, which is Anthropic's";
+        return Err(Impossible { feature: Feature::CacheMark, rule });
+    }
     let provider = registry::provider(wire);
     let fitted = fit(request, wire, provider.grammar(), shape);
     let mut lost = provider.encode_request(&fitted.request, shape, writer)?;
@@ -213,12 +217,18 @@ impl StreamTranslation {
         out
     }
 
-    /// There is no more. A stream that broke off ends in an error, never in a clean end.
+    /// There is no more, by the sender's own word. A stream that did not say why it ended broke off, and ends in an error,
+    /// never in a clean end. One that said so and left out its last word is complete: some vendors have none.
     pub fn finish(&mut self) -> Vec<u8> {
         let mut out = Vec::new();
         let Self { decoder, rest } = self;
         decoder.finish(&mut |event| rest.take(event, &mut out));
-        if !rest.meter.done && !rest.meter.failed {
+        if rest.meter.done || rest.meter.failed {
+            return out;
+        }
+        if rest.meter.finished {
+            rest.take(Event::Done, &mut out);
+        } else {
             let cut = own_failure(FailureKind::Server, 502, Cow::Borrowed("the provider's answer broke off"));
             rest.encoder.event(&Event::Failure(cut), &mut out);
         }

@@ -2,6 +2,7 @@
 
 use crate::chat::family::ApiFamily;
 use crate::chat::wire::Wire;
+use crate::codec::gemini::embedding::embeds_content;
 use crate::gateway::endpoint::{Call, Endpoint};
 use crate::policy::rules::{Provider, Target};
 
@@ -86,11 +87,10 @@ fn of_gemini(call: &Call, target: &Target, stream: bool) -> String {
     let (provider, model) = (&target.provider, segment(&target.model));
     let vertex = provider.api == ApiFamily::Vertex;
     let method = match (call.endpoint, stream) {
+        (Endpoint::Embeddings, _) if vertex && embeds_content(&target.model) => "embedContent",
         (Endpoint::Embeddings, _) if vertex => "predict",
-        (Endpoint::Embeddings, _) => match &call.path {
-            Some(path) => path.method,
-            None => "batchEmbedContents",
-        },
+
+        (Endpoint::Embeddings, _) => "batchEmbedContents",
         (Endpoint::CountTokens, _) => "countTokens",
         (_, true) => "streamGenerateContent",
         (_, false) => "generateContent",

@@ -3,6 +3,7 @@
 use crate::chat::failure::Failure;
 use crate::chat::feature::Features;
 use crate::chat::wire::Wire;
+use crate::codec::gemini::failure::retry_delay;
 use crate::codec::limits::{self, Edit};
 use crate::codec::meter::Meter;
 use crate::codec::openai::stream::{Emit, Stream};
@@ -15,6 +16,7 @@ use crate::error::{ErrorCode, GatewayError};
 use crate::gateway::attempt::is_event_stream;
 use crate::gateway::body::{Body, Held, Watch};
 use crate::gateway::endpoint::Endpoint;
+use crate::gateway::read::is_rewritten;
 use crate::gateway::refusal;
 use crate::gateway::state::{Attempt, Exchange, Stage};
 use crate::gateway::step::{Flow, Step, Steps};
@@ -40,8 +42,7 @@ impl Exchange {
     /// body follows. `Flow::Wait` holds them until the body is complete.
     pub fn response_headers(&mut self, headers: &Headers, from_proxy: bool, end: bool, host: &dyn Host) -> Steps {
         let mut steps = Steps::default();
-        let gave_up = from_proxy && matches!(self.answer.body, Body::Whole(_));
-        if !matches!(self.stage, Stage::Reading | Stage::Sent) && !gave_up {
+        if !matches!(self.stage, Stage::Reading | Stage::Sent) {
             return steps;
         }
         let status = headers.text(":status").and_then(|text| text.parse().ok()).unwrap_or(0);
@@ -80,9 +81,6 @@ impl Exchange {
         let error = |code, message: &str| Some(GatewayError::new(code, message));
         let tried = self.attempts.len();
         match (status, self.stage) {
-            (_, Stage::Answering) => {
-                error(ErrorCode::UpstreamError, "the provider's answer is over the proxy's limit for one")
-            }
             (413, Stage::Reading) => error(ErrorCode::BodyTooLarge, "the body is over the proxy's limit for a request"),
             (_, Stage::Reading) => None,
             (408 | 504, _) => {
@@ -127,7 +125,7 @@ impl Exchange {
             }
         }
         let Some(wire) = self.attempts.last().map(|last| last.wire) else { return };
-        if wire != self.call.wire {
+        if is_rewritten(&self.call, wire, false) {
             return self.read_other_format(wire, status, headers, end, host, steps);
         }
         let counts = self.call.endpoint == Endpoint::CountTokens;
@@ -308,6 +306,12 @@ impl Exchange {
             Held::Error(status) => {
                 let headers = std::mem::take(&mut self.answer.headers);
                 let wire = self.attempts.last().map_or(self.call.wire, |last| last.wire);
+                // Google says in the body what everybody else says in a header.
+                if let (Wire::Gemini, None) = (wire, headers.get("retry-after"))
+                    && let Some(millis) = retry_delay(body)
+                {
+                    steps.set("retry-after", millis.div_ceil(1_000).to_string());
+                }
                 Err(registry::provider(wire).decode_failure(status, &headers, body).into_owned())
             }
             Held::Answer => self.translated(body),
@@ -357,6 +361,14 @@ impl Exchange {
         })?;
         let meter = Meter { usage: vectors.usage, started: true, finished: true, done: true, ..Meter::default() };
         Ok(Translated { body: client.encode_answer(&vectors, frame, self.request.base64), meter })
+    }
+
+    /// The proxy gave the answer up while it was held, for being over its limit, and answered with this status itself.
+    pub fn gave_up(&mut self, status: u16) {
+        if status >= 400 && matches!(self.answer.body, Body::Whole(_)) {
+            self.answer.status = status;
+            self.refusal = Some(ErrorCode::UpstreamError);
+        }
     }
 
     /// How much of the answer's body is looked at; a shell need not fetch the rest.

@@ -13,6 +13,7 @@ use crate::codec::bedrock::sigv4::{SignRequest, sign};
 use crate::codec::openai::quirk;
 use crate::codec::peek::{First, first};
 use crate::codec::registry;
+use crate::codec::responses::invented::without_invented;
 use crate::codec::rewrite::{count_for_vertex, for_vertex, rename_model};
 use crate::codec::translate::encode;
 use crate::codec::wire::Impossible;
@@ -20,7 +21,7 @@ use crate::codec::writer::Writer;
 use crate::error::{ErrorCode, GatewayError};
 use crate::gateway::address::{ANTHROPIC_VERSION, FAMILY_HEADERS, keeps_family_header, key_header, path};
 use crate::gateway::endpoint::Endpoint;
-use crate::gateway::read::wire_at;
+use crate::gateway::read::{is_rewritten, wire_at};
 use crate::gateway::state::{Attempt, Exchange, Stage, Try};
 use crate::gateway::step::{Flow, Step, Steps};
 use crate::host::Host;
@@ -91,15 +92,20 @@ impl Exchange {
         self.attempts.last().map(|attempt| attempt.target.provider.cluster.as_str())
     }
 
+    fn rewrites(&self, wire: Wire) -> bool {
+        is_rewritten(&self.call, wire, self.request.foreign_seals)
+    }
+
     /// Whether a target wants another body than the proxy holds, or must see it to sign it.
     fn changes_body(&self, target: &Target, wire: Wire) -> bool {
-        if wire != self.call.wire || target.provider.aws.is_some() || self.request.foreign_seals {
+        if self.rewrites(wire) || target.provider.aws.is_some() {
             return true;
         }
         match wire {
             Wire::Gemini => false,
             Wire::Messages if target.provider.api == ApiFamily::Vertex => true,
             Wire::Chat if self.call.endpoint == Endpoint::Conversation && quirk::applies(&target.shape()) => true,
+            Wire::Responses if self.request.invented_items => true,
             Wire::Chat | Wire::Responses | Wire::Messages | Wire::Converse | Wire::Cohere => {
                 target.model != self.upstream.body_model
             }
@@ -176,10 +182,10 @@ impl Exchange {
         let mut steps = Steps::default();
         let attempt = self.attempts.last().ok_or_else(another_body)?;
         let (target, wire) = (Rc::clone(&attempt.target), attempt.wire);
-        let fitted = if wire == self.call.wire && !self.request.foreign_seals {
-            self.own_format(body, &target, wire)?
-        } else {
+        let fitted = if self.rewrites(wire) {
             Some(self.other_format(body, &target, wire)?)
+        } else {
+            self.own_format(body, &target, wire)?
         };
         self.set_length(fitted.as_ref().map_or(body.len(), Vec::len), &mut steps);
         self.sign(fitted.as_deref().unwrap_or(body), host, &mut steps);
@@ -200,6 +206,9 @@ impl Exchange {
             return fitted.map(Some).map_err(|_| another_body());
         }
         let renamed = rename_model(body, &target.model).map_err(|_| another_body())?;
+        if wire == Wire::Responses && self.request.invented_items {
+            return Ok(without_invented(renamed.as_deref().unwrap_or(body)).or(renamed));
+        }
         if wire != Wire::Chat || self.call.endpoint != Endpoint::Conversation || !quirk::applies(&target.shape()) {
             return Ok(renamed);
         }
@@ -262,6 +271,11 @@ impl Exchange {
     /// Which attempt is under way, the first being 1; 0 before it.
     pub fn attempt_number(&self) -> usize {
         self.attempts.len()
+    }
+
+    /// Whether the attempt under way asks in another format than the client's.
+    pub fn attempt_translates(&self) -> bool {
+        self.attempts.last().is_some_and(|attempt| attempt.wire != self.call.wire)
     }
 
     /// Whether the attempt under way may be answered by a stream, whose first event is worth waiting for.

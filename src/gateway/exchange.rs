@@ -157,6 +157,7 @@ impl Exchange {
             needs: head.needs,
             base64: read.wants_base64(),
             foreign_seals: read.has_foreign_seals(),
+            invented_items: read.has_invented_items(),
         })
     }
 
@@ -177,8 +178,11 @@ impl Exchange {
 
     /// Whether tokens are asked to be counted for a target that cannot be asked in the client's format.
     fn counts_itself(&self) -> bool {
+        if self.call.endpoint != Endpoint::CountTokens {
+            return false;
+        }
         let first = self.plan.front().and_then(|first| wire_at(&self.call, &first.target));
-        self.call.endpoint == Endpoint::CountTokens && first != Some(self.call.wire)
+        first != Some(self.call.wire)
     }
 
     /// The client's body, with the first target's model where that target speaks the client's format, and without the

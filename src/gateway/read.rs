@@ -12,6 +12,7 @@ use crate::chat::wire::Wire;
 use crate::codec::json::Malformed;
 use crate::codec::meter::count_of;
 use crate::codec::openai::head::{Endpoint as OpenAiEndpoint, decode_head};
+use crate::codec::responses::invented::without_invented;
 use crate::codec::survey::survey;
 use crate::codec::translate::losses;
 use crate::codec::wire::Impossible;
@@ -59,6 +60,13 @@ pub(crate) fn wire_at(call: &Call, target: &Target) -> Option<Wire> {
     }
 }
 
+/// Whether a call's body must be written anew for a target, be it in the client's own format: what is passed on byte for
+/// byte is the rule, and these are its exceptions.
+pub(crate) fn is_rewritten(call: &Call, wire: Wire, foreign_seals: bool) -> bool {
+    // Gemini's embeddings name the model inside each request, and have another form on Vertex.
+    wire != call.wire || foreign_seals || (call.endpoint == Endpoint::Embeddings && wire == Wire::Gemini)
+}
+
 impl<'b> Read<'b> {
     fn scan(&self) -> Result<Head, Malformed> {
         match (self.call.wire, self.call.endpoint) {
@@ -96,6 +104,11 @@ impl<'b> Read<'b> {
         }
     }
 
+    /// Whether the conversation holds items that Weir made up for OpenAI's responses.
+    pub fn has_invented_items(&self) -> bool {
+        self.call.wire == Wire::Responses && without_invented(self.body).is_some()
+    }
+
     /// Whether vectors are wanted in base64.
     pub fn wants_base64(&self) -> bool {
         self.call.endpoint == Endpoint::Embeddings && self.embedding().is_ok_and(|request| request.base64)
@@ -129,7 +142,7 @@ impl Losses for Read<'_> {
             return Err(Impossible { feature: Feature::Unknown, rule });
         };
         // A count for another format is our own estimate.
-        if wire == self.call.wire || self.call.endpoint == Endpoint::CountTokens {
+        if !is_rewritten(self.call, wire, false) || self.call.endpoint == Endpoint::CountTokens {
             return Ok(Features::NONE);
         }
         let unreadable = |malformed: Malformed| Impossible { feature: Feature::Unknown, rule: malformed.what };

@@ -77,6 +77,8 @@ pub(crate) struct Request {
     /// Whether the conversation holds thoughts that another vendor sealed: its own format has no place for them, and a
     /// provider would refuse the body as it is.
     pub foreign_seals: bool,
+    /// Whether it holds items of OpenAI's responses that stand for other vendors' thoughts, which OpenAI never made.
+    pub invented_items: bool,
 }
 
 /// The request as the proxy holds it now: the header list is one for all attempts, so each must know what the last left.

@@ -73,6 +73,13 @@ pub fn two_providers() -> Value {
     })
 }
 
+/// The same two, the second of which speaks Anthropic's format.
+pub fn two_families() -> Value {
+    let mut policy = two_providers();
+    policy["providers"]["beta"]["api"] = json!("anthropic");
+    policy
+}
+
 /// One provider with three keys.
 pub fn key_pool() -> Value {
     json!({
@@ -109,8 +116,10 @@ impl Seen {
         };
         assert_eq!(self.header(":authority").as_deref(), Some(authority), "{self:?}");
         assert!(self.header(":path").unwrap().starts_with(&format!("{path}/")), "{self:?}");
-        let key = self.header("authorization").unwrap();
-        let key = key.strip_prefix("Bearer ").unwrap();
+        let given = ["authorization", "x-api-key", "x-goog-api-key"].map(|name| self.header(name));
+        let given: Vec<String> = given.into_iter().flatten().collect();
+        assert_eq!(given.len(), 1, "one credential: {self:?}");
+        let key = given[0].strip_prefix("Bearer ").unwrap_or(&given[0]);
         assert!(keys.contains(&key), "{self:?}");
         assert!(models.contains(&self.model().as_str()), "{self:?}");
         if let Some(length) = self.header("content-length") {
@@ -135,9 +144,12 @@ impl Seen {
         }
     }
 
+    /// The model that the body names, or in Gemini's format the path.
     pub fn model(&self) -> String {
         let body: Value = serde_json::from_slice(&self.body).unwrap();
-        body["model"].as_str().unwrap().to_owned()
+        let path = self.header(":path").unwrap_or_default();
+        let in_path = path.rsplit('/').next().and_then(|last| last.split_once(':')).map(|(model, _)| model);
+        body["model"].as_str().or(in_path).unwrap().to_owned()
     }
 }
 

@@ -306,12 +306,14 @@ impl Gate {
             }
         };
         let answer = match answer {
-            Answer::Reply(response) => Answer::Reply(passed(context, response, "via_upstream")),
+            // What broke off before its headers left is to the router a reset.
+            Answer::Reply(response) => passed(context, response, "via_upstream").map_or(Answer::Reset, Answer::Reply),
             // An internal listener answers for the provider that did not; a cluster's filter hears nothing.
             Answer::Timeout if inner => Answer::Timeout,
             Answer::Reset | Answer::Refused if inner => {
                 let own = proxys_own(503, "upstream connect error");
-                Answer::Reply(passed(context, own, "upstream_reset_before_response_started"))
+                let passed = passed(context, own, "upstream_reset_before_response_started");
+                passed.map_or(Answer::Reset, Answer::Reply)
             }
             silent => silent,
         };
@@ -345,7 +347,7 @@ impl Gate {
             response.chunks.truncate(left - 1);
             response.end = End::Cut;
         }
-        let passed = passed(context, response, details);
+        let Some(passed) = passed(context, response, details) else { return };
         outcome.status = value(&passed.headers, ":status").and_then(|status| status.parse().ok());
         outcome.headers = passed.headers;
         outcome.body = passed.chunks.concat();
@@ -454,8 +456,9 @@ fn request(context: u32, chunks: &[Vec<u8>], end: End, limit: usize) -> Passage 
     if going && held.is_empty() { Passage::Through(out) } else { Passage::Held }
 }
 
-/// A response as it leaves a context.
-fn passed(context: u32, response: Response, details: &str) -> Response {
+/// A response as it leaves a context; `None` when it broke off before anything of it left. What a context holds is handed
+/// to it again with what follows, as Envoy does, and what is complete must not be held.
+fn passed(context: u32, response: Response, details: &str) -> Option<Response> {
     let headers = Rc::new(RefCell::new(response.headers));
     let count = headers.borrow().len();
     stream(context, |stream| {
@@ -466,9 +469,9 @@ fn passed(context: u32, response: Response, details: &str) -> Response {
         }
     });
     let no_body = response.chunks.is_empty() && response.end == End::Last;
-    assert!(call(context, Callback::ResponseHeaders { count, end: no_body }), "an answer is never held");
-    stream(context, |stream| stream.response_open = false);
-    let mut chunks = Vec::new();
+    let mut going = call(context, Callback::ResponseHeaders { count, end: no_body });
+    assert!(going || !no_body, "a complete answer is never held");
+    let (mut held, mut chunks) = (Vec::new(), Vec::new());
     let mut pieces: Vec<(Vec<u8>, bool)> = response.chunks.into_iter().map(|chunk| (chunk, false)).collect();
     match (response.end, pieces.last_mut()) {
         (End::Last, Some(last)) => last.1 = true,
@@ -476,15 +479,36 @@ fn passed(context: u32, response: Response, details: &str) -> Response {
         _ => {}
     }
     for (piece, end) in pieces {
-        let size = piece.len();
-        stream(context, |stream| stream.response_body = Some(piece));
-        assert!(call(context, Callback::ResponseBody { size, end }), "an answer is never held");
-        chunks.push(stream(context, |stream| stream.response_body.take()).unwrap_or_default());
+        held.extend_from_slice(&piece);
+        let size = held.len();
+        stream(context, |stream| {
+            stream.response_open = !going;
+            stream.response_body = Some(std::mem::take(&mut held));
+        });
+        let go = call(context, Callback::ResponseBody { size, end });
+        assert!(go || !end, "a complete answer is never held");
+        assert!(go || !going, "an answer that has begun to leave is never held");
+        held = stream(context, |stream| stream.response_body.take()).unwrap_or_default();
+        going |= go;
+        if go {
+            chunks.push(std::mem::take(&mut held));
+        }
     }
     if response.end == End::Trailers {
-        assert!(call(context, Callback::ResponseTrailers { count: 1 }), "an answer is never held");
+        stream(context, |stream| {
+            stream.response_open = !going;
+            stream.response_body = Some(std::mem::take(&mut held));
+        });
+        assert!(call(context, Callback::ResponseTrailers { count: 1 }), "a complete answer is never held");
+        let rest = stream(context, |stream| stream.response_body.take()).unwrap_or_default();
+        if !rest.is_empty() {
+            chunks.push(rest);
+        }
+        going = true;
     }
-    Response { headers: headers.borrow().clone(), chunks, end: response.end }
+    stream(context, |stream| stream.response_open = false);
+    let headers = headers.borrow().clone();
+    going.then_some(Response { headers, chunks, end: response.end })
 }
 
 fn local_response(local: &host::Local) -> Response {

@@ -7,6 +7,7 @@ mod access;
 mod chunk;
 mod configure;
 mod failover;
+mod family;
 mod fixture;
 mod gate;
 mod host;

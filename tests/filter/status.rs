@@ -3,7 +3,8 @@
 
 use serde_json::Value;
 
-use crate::fixture::{Answer, Ask, BOTH, Failover, Outcome, Response, key_pool, two_providers};
+use crate::family::{claude_message, claude_stream, is_claude};
+use crate::fixture::{Answer, Ask, BOTH, Failover, Outcome, Response, key_pool, two_families, two_providers};
 use crate::gate::Gate;
 use crate::host::{Dice, Fault, USED, host};
 use crate::pass::{completion, stream_with_usage};
@@ -11,10 +12,12 @@ use crate::pass::{completion, stream_with_usage};
 /// A request whose first attempt fails, so that every part of the filter has its turn.
 fn bumpy(gate: &mut Gate, stream: bool, model: &str) -> Outcome {
     let mut tries = 0;
-    let outcome = gate.ask(&Ask::chat(model, stream), &mut |_| {
+    let outcome = gate.ask(&Ask::chat(model, stream), &mut |seen| {
         tries += 1;
         Answer::Reply(match (tries, stream) {
             (1, _) => Response::json(429, "{}").with("retry-after", "1"),
+            (_, true) if is_claude(seen) => Response::sse(&claude_stream()),
+            (_, false) if is_claude(seen) => Response::json(200, &claude_message()),
             (_, true) => Response::sse(&stream_with_usage()),
             (_, false) => Response::json(200, &completion()),
         })
@@ -23,8 +26,8 @@ fn bumpy(gate: &mut Gate, stream: bool, model: &str) -> Outcome {
     outcome
 }
 
-fn policies() -> [(Value, &'static str); 2] {
-    [(two_providers(), "smart"), (key_pool(), "any")]
+fn policies() -> [(Value, &'static str); 3] {
+    [(two_providers(), "smart"), (key_pool(), "any"), (two_families(), "smart")]
 }
 
 fn heal() {

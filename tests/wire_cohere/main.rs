@@ -101,7 +101,7 @@ fn headers(fixture: &Value) -> Headers {
 fn embeddings_are_asked_for_by_their_purpose() {
     let encode = |request: &EmbeddingRequest<'_>| {
         let mut writer = Writer::with_capacity(64);
-        let lost = embedding_provider(Wire::Cohere).encode_request(request, &shape(), &mut writer);
+        let lost = embedding_provider(Wire::Cohere).unwrap().encode_request(request, &shape(), &mut writer);
         (lost.map(|lost| lost.to_string()), writer.into_bytes())
     };
     let cases = [
@@ -130,7 +130,7 @@ fn embeddings_are_asked_for_by_their_purpose() {
 
 #[test]
 fn embeddings_are_read() {
-    let cohere = embedding_provider(Wire::Cohere);
+    let cohere = embedding_provider(Wire::Cohere).unwrap();
     let body = br#"{"id":"x","embeddings":{"int8":[[1]],"float":[[0.1,-2e-3],[]],"novelty":{}},"texts":["a","b"],
         "meta":{"api_version":{"version":"2"},"billed_units":{"input_tokens":2.0}},"response_type":"embeddings_by_type"}"#;
     let answer = cohere.decode_answer(body).unwrap();

@@ -244,6 +244,19 @@ fn traits_of_the_target_shape_the_request() {
 }
 
 #[test]
+fn a_grammar_s_members_stand_beside_its_type() {
+    let flat = json!({"type": "grammar", "syntax": "lark", "definition": "start: \"x\""});
+    let nested = json!({"type": "grammar", "grammar": {"syntax": "lark", "definition": "start: \"x\""}});
+    for (written, expected) in
+        [(nested, flat.clone()), (flat.clone(), flat), (json!({"type": "text"}), json!({"type": "text"}))]
+    {
+        let format = Some(Json(written.to_string().into_bytes().into()));
+        let request = asking(|r| r.tools.push(Tool::Custom { name: "t".into(), description: None, format }));
+        assert_eq!(encode(&request).0["tools"][0]["format"], expected);
+    }
+}
+
+#[test]
 fn a_system_prompt_has_the_role_that_the_model_takes() {
     let request = asking(|r| {
         r.turns.insert(0, turn(Role::System, vec![Content::text(Prose::plain("S"))]));

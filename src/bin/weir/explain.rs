@@ -37,7 +37,8 @@ pub struct Args {
     policy: PathBuf,
     /// The request body as the client sends it; `-` reads standard input.
     request: PathBuf,
-    /// The path that is asked.
+    /// The path that is asked. It tells the client's API: `/v1/responses`, `/v1/messages`,
+    /// `/v1beta/models/MODEL:generateContent`, `/v1/embeddings`, …
     #[arg(long, default_value = "/v1/chat/completions")]
     path: String,
     /// The key that the client presents.
@@ -156,7 +157,8 @@ fn attempts(
             message.perform(steps);
         }
         let scheme = if provider.tls { "https" } else { "http" };
-        sent.push(message.sent(number, &provider.name, scheme, asked));
+        let comparable = Some(asked).filter(|_| !exchange.attempt_translates());
+        sent.push(message.sent(number, &provider.name, scheme, comparable));
         let lost = exchange.attempt_lost(number, host);
         message.perform(lost);
     }

@@ -9,10 +9,9 @@ use crate::chat::request::{Request, Tool, ToolChoice};
 use crate::chat::wire::Wire;
 use crate::codec::adapt::name::{IdRule, fit_id, fit_name};
 use crate::codec::adapt::undo::Undo;
-use crate::codec::adapt::{schema, seal};
+use crate::codec::adapt::{custom, order, schema, seal};
 use crate::codec::meter::count_of;
 use crate::codec::wire::{Grammar, Shape};
-use crate::codec::writer::Writer;
 
 /// A fitted request, and what the answer must be put back by.
 pub struct Fitted<'r, 'a> {
@@ -26,13 +25,20 @@ pub struct Fitted<'r, 'a> {
 
 /// Fits a request to a wire and a target.
 pub fn fit<'r, 'a>(request: &'r Request<'a>, wire: Wire, grammar: Grammar, shape: &Shape<'_>) -> Fitted<'r, 'a> {
+    // OpenAI's own chat completions have custom tools; those of its many imitators do not.
+    let own = wire == Wire::Chat && matches!(shape.vendor, "openai" | "azure");
+    let grammar = Grammar { custom_tools: grammar.custom_tools || own, ..grammar };
     let rules = Rules { wire, grammar, ids: IdRule::of(grammar, shape.vendor) };
     let emulates = schema::must_emulate(request, wire, shape);
     let mut fitted = Fitted { request: Cow::Borrowed(request), undo: Undo::default(), lost: Features::NONE };
-    if !emulates && !rules.touch(request) {
+    let disordered = order::must_mend(request);
+    if !emulates && !disordered && !rules.touch(request) {
         return fitted;
     }
     let mut owned = request.clone();
+    if disordered {
+        order::mend(&mut owned);
+    }
     if emulates {
         fitted.undo.schema_tool = schema::emulate(&mut owned, shape, &mut fitted.lost);
     }
@@ -143,10 +149,7 @@ impl Rules {
         call.name = fit_name(&call.name, self.grammar.tool_name);
         if call.kind == CallKind::Custom && !self.grammar.custom_tools {
             call.kind = CallKind::Function;
-            let mut writer = Writer::with_capacity(call.arguments.len().saturating_add(16));
-            writer.object(|writer| writer.key("input").prose(&call.arguments));
-            // What the writer wrote of prose is UTF-8.
-            call.arguments = Prose::plain(String::from_utf8(writer.into_bytes()).unwrap_or_default());
+            call.arguments = custom::arguments(&call.arguments);
         }
     }
 

@@ -9,8 +9,8 @@ use crate::chat::failure::{Failure, FailureKind};
 use crate::chat::part::{Call, CallKind, Content, Part};
 use crate::chat::prose::Prose;
 use crate::chat::wire::Wire;
-use crate::codec::adapt::seal;
-use crate::codec::json::{Scanner, unescape};
+use crate::codec::adapt::{custom, seal};
+use crate::codec::json::unescape;
 
 /// The most text of a custom tool's call that is held until it can be unwrapped, in bytes.
 const MOST_HELD: usize = 1024 * 1024;
@@ -67,31 +67,14 @@ impl Undo {
         }
         if self.is_custom(&call.name) {
             call.kind = CallKind::Custom;
-            let text = std::mem::replace(&mut call.arguments, Prose::EMPTY);
-            call.arguments = input_of(&text);
+            call.arguments = custom::input(&call.arguments);
+        }
+        if call.kind == CallKind::Custom && !custom::is_known_to(client) {
+            call.kind = CallKind::Function;
+            call.arguments = custom::arguments(&call.arguments);
         }
         let name = std::mem::take(&mut call.name);
         call.name = self.own_name(name);
-    }
-}
-
-/// The `input` of a custom tool's call that went as a function; the arguments themselves when they have none.
-fn input_of(arguments: &Prose<'_>) -> Prose<'static> {
-    let text = match arguments {
-        Prose::Plain(text) => text.to_string(),
-        Prose::Escaped(bytes) => unescape(bytes),
-    };
-    let mut input = None;
-    let read = Scanner::new(text.as_bytes()).object(|scanner, key| {
-        if key.is("input") {
-            input = scanner.string_or_skip()?.map(|text| text.prose().into_owned());
-            return Ok(());
-        }
-        scanner.pass()
-    });
-    match (read, input) {
-        (Ok(()), Some(input)) => input,
-        _ => Prose::plain(text),
     }
 }
 
@@ -106,6 +89,8 @@ pub struct UndoStream {
     calls: bool,
     /// Custom calls whose arguments are held.
     held: Vec<(u32, String)>,
+    /// Custom calls that go to the client as functions.
+    wrapped: Vec<u32>,
     /// Too much came to be held.
     failed: bool,
 }
@@ -113,7 +98,7 @@ pub struct UndoStream {
 impl UndoStream {
     /// A stream's start. `client` is the wire it goes to.
     pub fn new(undo: Undo, client: Wire) -> Self {
-        Self { undo, client, answer: None, calls: false, held: Vec::new(), failed: false }
+        Self { undo, client, answer: None, calls: false, held: Vec::new(), wrapped: Vec::new(), failed: false }
     }
 
     /// Puts one event back.
@@ -129,7 +114,11 @@ impl UndoStream {
                 }
                 self.calls = true;
                 let mut kind = kind;
-                if self.undo.is_custom(&name) {
+                let is_wrapped = kind == CallKind::Custom && !custom::is_known_to(self.client);
+                if is_wrapped {
+                    kind = CallKind::Function;
+                    self.wrapped.push(block);
+                } else if self.undo.is_custom(&name) {
                     kind = CallKind::Custom;
                     self.held.push((block, String::new()));
                 }
@@ -139,12 +128,19 @@ impl UndoStream {
                 };
                 let name = self.undo.own_name(name);
                 sink(Event::Open { block, opening: Opening::Call { id, name, kind, signature } });
+                if is_wrapped {
+                    sink(Event::Delta { block, delta: Delta::Text(Prose::plain(custom::HEAD)) });
+                }
             }
             Event::Delta { block, delta: Delta::Text(text) } => self.text(block, text, sink),
             Event::Close { block } => {
+                if let Some(index) = self.wrapped.iter().position(|wrapped| *wrapped == block) {
+                    self.wrapped.swap_remove(index);
+                    sink(Event::Delta { block, delta: Delta::Text(Prose::plain(custom::TAIL)) });
+                }
                 if let Some(index) = self.held.iter().position(|(held, _)| *held == block) {
                     let (_, arguments) = self.held.swap_remove(index);
-                    sink(Event::Delta { block, delta: Delta::Text(input_of(&Prose::plain(arguments))) });
+                    sink(Event::Delta { block, delta: Delta::Text(custom::input(&Prose::plain(arguments))) });
                 }
                 sink(Event::Close { block });
             }
@@ -156,6 +152,9 @@ impl UndoStream {
     }
 
     fn text(&mut self, block: u32, text: Prose<'_>, sink: &mut dyn FnMut(Event<'_>)) {
+        if self.wrapped.contains(&block) {
+            return sink(Event::Delta { block, delta: Delta::Text(custom::inside(&text)) });
+        }
         let Some((_, held)) = self.held.iter_mut().find(|(held, _)| *held == block) else {
             return sink(Event::Delta { block, delta: Delta::Text(text) });
         };

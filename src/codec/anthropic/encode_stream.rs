@@ -275,7 +275,7 @@ impl Encoder {
                     None => writer.key("stop_sequence").null(),
                 }
             });
-            usage::write(writer.key("usage"), &usage);
+            usage::write_end(writer.key("usage"), &usage);
         });
     }
 

@@ -62,7 +62,11 @@ impl<'r, 'a> Tools<'r, 'a> {
                         lost.insert(Feature::CustomTools);
                     }
                 }
-                Tool::Hosted { wire: Wire::Messages, web_search, .. } => own_search |= web_search,
+                Tool::Hosted { wire: Wire::Messages, web_search, .. }
+                    if !(*web_search && shape.lacks(Capability::WebSearch)) =>
+                {
+                    own_search |= web_search;
+                }
                 Tool::Hosted { web_search: true, .. } => {
                     search = true;
                     continue;

@@ -25,9 +25,6 @@ pub(super) fn write(writer: &mut Writer, failure: &Failure<'_>) {
             if let Some(code) = &failure.code {
                 writer.key("code").string(code);
             }
-            if let Some(param) = &failure.param {
-                writer.key("param").string(param);
-            }
         });
         writer.key("request_id").null();
     });

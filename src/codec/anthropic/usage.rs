@@ -96,15 +96,24 @@ pub(super) fn parse(object: &[u8]) -> Option<Usage> {
     Counts::read(&mut Scanner::new(object)).ok()?.usage()
 }
 
-/// Writes a `usage` object.
+/// Writes the `usage` object of an answer, or of a stream's start.
 pub(super) fn write(writer: &mut Writer, usage: &Usage) {
+    write_counts(writer, usage, true);
+}
+
+/// Writes the `usage` object of a stream's end, which does not say how long the cache keeps what was written.
+pub(super) fn write_end(writer: &mut Writer, usage: &Usage) {
+    write_counts(writer, usage, false);
+}
+
+fn write_counts(writer: &mut Writer, usage: &Usage, tells_times: bool) {
     let created = usage.cache_write.saturating_add(usage.cache_write_1h);
     let fresh = usage.input.saturating_sub(usage.cache_read).saturating_sub(created);
     writer.object(|writer| {
         writer.key("input_tokens").number(fresh);
         writer.key("cache_creation_input_tokens").number(created);
         writer.key("cache_read_input_tokens").number(usage.cache_read);
-        if created > 0 {
+        if created > 0 && tells_times {
             writer.key("cache_creation").object(|writer| {
                 writer.key("ephemeral_5m_input_tokens").number(usage.cache_write);
                 writer.key("ephemeral_1h_input_tokens").number(usage.cache_write_1h);

@@ -123,7 +123,7 @@ fn thinking(writer: &mut Writer, request: &Request<'_>, target: &mut Target<'_>)
     let level = match how(depth, target) {
         Some(How::AsItLikes) if shown.is_none() => return,
         Some(how) => how,
-        None if depth == Depth::Off => return,
+        None if as_effort(depth).is_none() => return,
         None => return target.lost.insert(Feature::ReasoningDepth),
     };
     writer.key("thinkingConfig").object(|writer| {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::chat::capability::Capability;
 use crate::chat::feature::Feature;
 use crate::chat::request::{Foreign, Request, Tool, ToolChoice};
 use crate::chat::traits::Trait;
@@ -31,6 +32,10 @@ impl<'r> Tools<'r> {
         let mut tools = Self { search: request.web_search, ..Self::default() };
         for tool in &request.tools {
             tools.add(tool, target)?;
+        }
+        if tools.search && target.shape.lacks(Capability::WebSearch) {
+            target.lost.insert(Feature::WebSearch);
+            tools.search = false;
         }
         if tools.searches() && !tools.functions.is_empty() && !target.generation.is_3() {
             // Older models refuse the two together.
@@ -66,6 +71,7 @@ impl<'r> Tools<'r> {
             }
             // `adapt` makes functions of them.
             Tool::Custom { .. } => target.lost.insert(Feature::CustomTools),
+            Tool::Hosted { web_search: true, .. } if target.shape.lacks(Capability::WebSearch) => self.search = true,
             Tool::Hosted { wire: Wire::Gemini, raw, .. } => self.hosted.push(raw.bytes()),
             Tool::Hosted { web_search: true, .. } => self.search = true,
             Tool::Hosted { .. } => {

@@ -7,6 +7,7 @@ use crate::chat::part::{CallKind, Seal};
 use crate::chat::prose::Prose;
 use crate::chat::usage::Usage;
 use crate::chat::wire::Wire;
+use crate::codec::json::Scanner;
 use crate::codec::openai::answer_out::{can_be_written, id_of, write_citation};
 use crate::codec::openai::finish::{self, Seen};
 use crate::codec::openai::part_out::append;
@@ -25,6 +26,8 @@ pub(super) struct Encoder {
     model: String,
     blocks: Vec<Block>,
     calls: u64,
+    citations: u64,
+    sealed: u64,
     /// Bytes of thoughts that are kept.
     kept: usize,
     seen: Seen,
@@ -60,6 +63,8 @@ impl Encoder {
             model: frame.model.clone(),
             blocks: Vec::new(),
             calls: 0,
+            citations: 0,
+            sealed: 0,
             kept: 0,
             seen: Seen::default(),
             usage: None,
@@ -136,9 +141,9 @@ impl Encoder {
             Delta::Seal(seal) => self.seal(at, seal, out),
             Delta::Citation(citation) => {
                 if can_be_written(citation) {
-                    self.chunk(out, None, |writer| {
-                        writer.key("annotations").array(|writer| write_citation(writer, citation));
-                    });
+                    let index = self.citations;
+                    self.citations += 1;
+                    self.entry(out, "annotations", index, |writer| write_citation(writer, citation));
                 }
             }
         }
@@ -184,6 +189,29 @@ impl Encoder {
         });
     }
 
+    /// A delta's list with one entry. It says which of the list's entries it is: OpenAI's own clients put together what
+    /// comes with the same `index`, and break off at an entry that has none.
+    fn entry(&self, out: &mut Vec<u8>, list: &str, index: u64, write: impl FnOnce(&mut Writer)) {
+        let mut entry = Writer::with_capacity(128);
+        write(&mut entry);
+        let entry = entry.into_bytes();
+        self.chunk(out, None, |writer| {
+            writer.key(list).array(|writer| {
+                writer.object(|writer| {
+                    writer.key("index").number(index);
+                    let rest = Scanner::new(&entry).object(|scanner, key| {
+                        let value = scanner.json()?;
+                        if !key.is("index") {
+                            writer.key(&key.text()).json(&value);
+                        }
+                        Ok(())
+                    });
+                    debug_assert!(rest.is_ok(), "an entry is an object");
+                });
+            });
+        });
+    }
+
     /// The whole thought with its seal, in LiteLLM's way; seals of other wires mean nothing to chat clients.
     fn seal(&mut self, at: usize, seal: &Seal<'_>, out: &mut Vec<u8>) {
         let Some(Kind::Thought(Some(words))) = self.blocks.get(at).map(|block| &block.kind) else { return };
@@ -191,9 +219,8 @@ impl Encoder {
             return;
         }
         let text = Prose::Escaped(Cow::Borrowed(words.as_slice()));
-        self.chunk(out, None, |writer| {
-            writer.key("thinking_blocks").array(|writer| thought::write_block(writer, &text, seal));
-        });
+        self.entry(out, "thinking_blocks", self.sealed, |writer| thought::write_block(writer, &text, seal));
+        self.sealed += 1;
     }
 
     fn close(&mut self, number: u32, out: &mut Vec<u8>) {

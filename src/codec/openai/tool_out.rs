@@ -27,6 +27,7 @@ pub(super) fn write(writer: &mut Writer, request: &Request<'_>, target: &mut Tar
     let mut tools: Vec<&Tool<'_>> = Vec::with_capacity(request.tools.len());
     for tool in request.tools.iter().filter(|tool| shown(tool)) {
         match tool {
+            Tool::Hosted { web_search: true, .. } if target.shape.lacks(Capability::WebSearch) => web_search = true,
             Tool::Function { .. } | Tool::Custom { .. } | Tool::Hosted { wire: Wire::Chat, .. } => tools.push(tool),
             Tool::Hosted { web_search: true, .. } => web_search = true,
             Tool::Hosted { .. } => {
@@ -91,7 +92,7 @@ fn write_tool(writer: &mut Writer, tool: &Tool<'_>, target: &mut Target<'_>) {
                     writer.key("description").prose(description);
                 }
                 if let Some(format) = format {
-                    writer.key("format").json(format);
+                    write_format(writer.key("format"), format);
                 }
             });
         }),
@@ -100,6 +101,26 @@ fn write_tool(writer: &mut Writer, tool: &Tool<'_>, target: &mut Target<'_>) {
         }
         Tool::Hosted { raw, .. } => writer.json(raw),
     }
+}
+
+/// Writes the format of a custom tool: a grammar stands in a member of its own, not beside its type.
+fn write_format(writer: &mut Writer, format: &Json<'_>) {
+    let (mut nested, mut members) = (false, Vec::new());
+    let read = Scanner::new(format.bytes()).object(|scanner, key| {
+        let value = scanner.json()?;
+        nested |= key.is("grammar");
+        if key.is("syntax") || key.is("definition") {
+            members.push((key.text(), value));
+        }
+        Ok(())
+    });
+    if read.is_err() || nested || members.is_empty() {
+        return writer.json(format);
+    }
+    writer.object(|writer| {
+        writer.key("type").string("grammar");
+        writer.key("grammar").object(|writer| members.iter().for_each(|(name, value)| writer.key(name).json(value)));
+    });
 }
 
 struct Function<'t, 'b> {

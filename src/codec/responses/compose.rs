@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::chat::capability::Capability;
 use crate::chat::feature::{Feature, Features};
 use crate::chat::part::Content;
+use crate::chat::prose::Json;
 use crate::chat::request::{Depth, Foreign, Output, Request, Tool, ToolChoice};
 use crate::chat::traits::Trait;
 use crate::chat::wire::Wire;
@@ -12,6 +13,7 @@ use crate::codec::effort::effort_of;
 use crate::codec::responses::compose_item::{leading_instructions, write_input, write_instructions};
 use crate::codec::responses::composer::{Composer, impossible};
 use crate::codec::responses::setting::ENCRYPTED;
+use crate::codec::responses::value::Members;
 use crate::codec::wire::{Impossible, Shape};
 use crate::codec::writer::Writer;
 
@@ -27,7 +29,10 @@ pub(super) fn encode(request: &Request<'_>, shape: &Shape<'_>, writer: &mut Writ
     result.map(|()| composer.lost)
 }
 
-impl<'a> Composer<'_, 'a> {
+/// Tools that are written as they are, and whether the vendor's web search joins them.
+type ShownTools<'r, 'a> = (Vec<&'r Tool<'a>>, bool);
+
+impl<'r, 'a> Composer<'r, 'a> {
     fn members(&mut self, writer: &mut Writer) -> Result<(), Impossible> {
         let request = self.request;
         writer.key("model").string(self.shape.model);
@@ -36,8 +41,8 @@ impl<'a> Composer<'_, 'a> {
             write_instructions(self, turn, writer);
         }
         write_input(self, instructions.is_some(), writer)?;
-        self.tools(writer)?;
-        self.tool_choice(writer);
+        let has_tools = self.tools(writer)?;
+        self.tool_choice(has_tools, writer);
         self.sampling(writer)?;
         self.reasoning(writer);
         self.text(writer);
@@ -73,22 +78,16 @@ impl<'a> Composer<'_, 'a> {
         Ok(())
     }
 
-    fn tools(&mut self, writer: &mut Writer) -> Result<(), Impossible> {
-        let request = self.request;
-        let mut searches = request.web_search;
-        let mut failed = None;
-        if request.tools.is_empty() && !searches {
-            return Ok(());
+    /// Writes `tools`; whether there are any.
+    fn tools(&mut self, writer: &mut Writer) -> Result<bool, Impossible> {
+        let (tools, searches) = self.shown_tools()?;
+        if tools.is_empty() && !searches {
+            return Ok(false);
         }
         writer.key("tools").array(|writer| {
-            for tool in &request.tools {
+            for tool in tools {
                 match tool {
-                    Tool::Hosted { wire: Wire::Responses, raw, web_search, .. } => {
-                        searches &= !web_search;
-                        writer.json(raw);
-                    }
-                    Tool::Hosted { web_search: true, .. } => searches = true,
-                    Tool::Hosted { .. } => failed = Some(Feature::HostedTools),
+                    Tool::Hosted { raw, .. } => writer.json(raw),
                     Tool::Function { .. } | Tool::Custom { .. } => self.tool(tool, writer),
                 }
             }
@@ -96,10 +95,36 @@ impl<'a> Composer<'_, 'a> {
                 writer.object(|writer| writer.key("type").string("web_search"));
             }
         });
-        match failed {
-            Some(feature) => Err(impossible(feature, "a tool that one vendor runs is not run by another")),
-            None => Ok(()),
+        Ok(true)
+    }
+
+    /// The tools that are written as they are, and whether the vendor's web search joins them.
+    fn shown_tools(&mut self) -> Result<ShownTools<'r, 'a>, Impossible> {
+        let (mut searches, mut own_search) = (self.request.web_search, false);
+        let lacks_search = self.shape.lacks(Capability::WebSearch);
+        let mut tools = Vec::with_capacity(self.request.tools.len());
+        for tool in &self.request.tools {
+            match tool {
+                Tool::Hosted { wire, web_search: true, .. } => {
+                    searches = true;
+                    if *wire == Wire::Responses && !lacks_search {
+                        own_search = true;
+                        tools.push(tool);
+                    }
+                }
+                Tool::Hosted { wire: Wire::Responses, .. } | Tool::Function { .. } | Tool::Custom { .. } => {
+                    tools.push(tool);
+                }
+                Tool::Hosted { .. } => {
+                    let rule = "a tool that one vendor runs is not run by another";
+                    return Err(impossible(Feature::HostedTools, rule));
+                }
+            }
         }
+        if searches && lacks_search {
+            self.lose(Feature::WebSearch);
+        }
+        Ok((tools, searches && !lacks_search && !own_search))
     }
 
     fn tool(&mut self, tool: &Tool<'_>, writer: &mut Writer) {
@@ -127,16 +152,16 @@ impl<'a> Composer<'_, 'a> {
                     writer.key("description").prose(description);
                 }
                 if let Some(format) = format {
-                    writer.key("format").json(format);
+                    write_format(writer.key("format"), format);
                 }
             }
             Tool::Hosted { .. } => {}
         });
     }
 
-    fn tool_choice(&mut self, writer: &mut Writer) {
+    fn tool_choice(&mut self, has_tools: bool, writer: &mut Writer) {
         let request = self.request;
-        if request.tools.is_empty() && !request.web_search {
+        if !has_tools {
             match request.tool_choice {
                 None | Some(ToolChoice::Auto | ToolChoice::None) => {}
                 Some(_) => self.lose(Feature::ToolChoice),
@@ -223,7 +248,12 @@ impl<'a> Composer<'_, 'a> {
             Depth::Off | Depth::Budget(0) => None,
             Depth::Effort(effort) => Some(effort),
             Depth::Budget(budget) => Some(effort_of(budget)),
-            Depth::Adaptive => return None,
+            Depth::Adaptive => {
+                if self.shape.lacks(Capability::Reasoning) {
+                    self.lose(Feature::ReasoningDepth);
+                }
+                return None;
+            }
         };
         if self.shape.lacks(Capability::Reasoning) || self.shape.is(Trait::NoReasoningEffort) {
             // A model that does not think need not be told so.
@@ -340,4 +370,18 @@ impl<'a> Composer<'_, 'a> {
             Some(_) => self.lose(Feature::ServiceTier),
         }
     }
+}
+
+/// Writes the format of a custom tool: a grammar's members stand beside its type, not in a `grammar` of their own.
+fn write_format(writer: &mut Writer, format: &Json<'_>) {
+    let nested = Members::whole(format.bytes()).ok().and_then(|format| format.object("grammar"));
+    let Some(grammar) = nested else { return writer.json(format) };
+    writer.object(|writer| {
+        writer.key("type").string("grammar");
+        for name in ["syntax", "definition"] {
+            if let Some(value) = grammar.get(name) {
+                writer.key(name).json(&value.json());
+            }
+        }
+    });
 }

@@ -170,7 +170,9 @@ fn code_of(kind: FailureKind) -> Option<&'static str> {
     })
 }
 
-/// The `code` of an error inside a response, which has words of its own; clients choose by it whether to try again.
+/// The `code` of an error inside a response, which has words of its own.
+///
+/// Three of them are not in the SDK's list: OpenAI sends them all the same, and Codex compacts, stops or waits by them.
 pub(super) fn response_code(kind: FailureKind) -> &'static str {
     match kind {
         FailureKind::ContextTooLong => "context_length_exceeded",

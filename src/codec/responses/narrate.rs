@@ -10,7 +10,7 @@ use crate::chat::part::{CallKind, Citation, Seal};
 use crate::chat::prose::Prose;
 use crate::chat::usage::Usage;
 use crate::codec::responses::compose_item::{can_annotate, write_annotation};
-use crate::codec::responses::mark::{push_escaped, split_namespace};
+use crate::codec::responses::mark::push_escaped;
 use crate::codec::responses::render::{
     Head, Item, ItemKind, Said, Standing, escaped, write_item, write_response, write_said, write_summary,
 };
@@ -354,14 +354,12 @@ impl Narrator {
     fn close_call(&mut self, item: usize, kind: CallKind, out: &mut Vec<u8>) {
         let event = arguments_event(kind, "response.function_call_arguments.done");
         self.emit_in(out, event, item, |writer, held| {
-            let ItemKind::Call { kind, arguments, name, .. } = &held.kind else { return };
-            match kind {
-                CallKind::Function => {
-                    writer.key("name").string(split_namespace(name).1);
-                    writer.key("arguments").prose(&escaped(arguments));
-                }
-                CallKind::Custom => writer.key("input").prose(&escaped(arguments)),
-            }
+            let ItemKind::Call { arguments, .. } = &held.kind else { return };
+            let member = match kind {
+                CallKind::Function => "arguments",
+                CallKind::Custom => "input",
+            };
+            writer.key(member).prose(&escaped(arguments));
         });
     }
 

@@ -29,9 +29,12 @@ fn expect_asked(stage: &Stage, client: Client, names: &[&str], stream: bool) {
 #[track_caller]
 fn expect_attempts(stage: &Stage, answer: &Response, expected: &[(&str, u64)]) {
     let audit = stage.audit(answer);
-    let attempts: Vec<(&str, u64)> = audit["attempts"].as_array().unwrap().iter().map(|one| {
-        (one["provider"].as_str().unwrap_or("?"), one["status"].as_u64().unwrap_or_default())
-    }).collect();
+    let attempts: Vec<(&str, u64)> = audit["attempts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["provider"].as_str().unwrap_or("?"), one["status"].as_u64().unwrap_or_default()))
+        .collect();
     assert_eq!(attempts, expected, "{audit}");
 }
 

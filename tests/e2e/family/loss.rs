@@ -23,7 +23,8 @@ fn stage(design: crate::envoy::Failover) -> Stage {
             policy["routes"].as_array_mut().unwrap().push(route);
         }
         policy["models"]["strict"] = json!({"targets": [{"provider": "anthropic", "model": "claude-sonnet-4-5"}]});
-        let strict = json!({"name": "strict", "match": {"model": ["strict"]}, "models": ["strict"], "on_loss": "reject"});
+        let strict =
+            json!({"name": "strict", "match": {"model": ["strict"]}, "models": ["strict"], "on_loss": "reject"});
         policy["routes"].as_array_mut().unwrap().push(strict);
     })
 }

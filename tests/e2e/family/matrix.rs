@@ -50,7 +50,11 @@ fn expect_answer(stage: &Stage, client: Client, name: &str, model: &str, stream:
     }
     assert_eq!(audit["cost_microusd"], input + 2 * output, "{told}: {audit}");
     assert_eq!((audit["usage"].as_str(), audit["outcome"].as_str()), (Some("reported"), Some("ok")), "{told}: {audit}");
-    assert_eq!((audit["api"].as_str(), audit["provider"].as_str()), (Some(client.api()), Some(name)), "{told}: {audit}");
+    assert_eq!(
+        (audit["api"].as_str(), audit["provider"].as_str()),
+        (Some(client.api()), Some(name)),
+        "{told}: {audit}"
+    );
     assert_eq!((audit["asked"].as_str(), audit["model"].as_str()), (Some(name), Some(model)), "{told}: {audit}");
     assert_eq!(audit["stream"], stream, "{told}: {audit}");
     assert!(audit["ttft_ms"].is_u64(), "{told}: {audit}");
@@ -60,12 +64,17 @@ fn expect_answer(stage: &Stage, client: Client, name: &str, model: &str, stream:
 /// No vendor's own headers stand beside an answer in another family's shape.
 #[track_caller]
 fn expect_no_stranger(client: Client, name: &str, answer: &Response) {
-    let strange: Vec<&str> = answer.headers.iter().map(|(name, _)| name.as_str()).filter(|header| {
-        let amazon = header.starts_with("x-amzn-");
-        let anthropic = header.starts_with("anthropic-") && client != Client::Messages;
-        let openai = header.starts_with("x-ratelimit-") && !matches!(client, Client::Chat | Client::Responses);
-        amazon || anthropic || openai || *header == "anthropic-organization-id"
-    }).collect();
+    let strange: Vec<&str> = answer
+        .headers
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .filter(|header| {
+            let amazon = header.starts_with("x-amzn-");
+            let anthropic = header.starts_with("anthropic-") && client != Client::Messages;
+            let openai = header.starts_with("x-ratelimit-") && !matches!(client, Client::Chat | Client::Responses);
+            amazon || anthropic || openai || *header == "anthropic-organization-id"
+        })
+        .collect();
     assert!(strange.is_empty(), "{client:?} to {name}: {strange:?}");
 }
 

@@ -90,7 +90,9 @@ pub fn events(text: &str) -> Vec<(String, Value)> {
             }
         }
         let Some(data) = data else { continue };
-        let value = if data == "[DONE]" { json!("[DONE]") } else {
+        let value = if data == "[DONE]" {
+            json!("[DONE]")
+        } else {
             serde_json::from_str(data).unwrap_or_else(|error| panic!("{error} in {data:?} of\n{text}"))
         };
         all.push((name, value));
@@ -178,7 +180,11 @@ fn chat(body: &Value) -> Said {
     for call in message["tool_calls"].as_array().into_iter().flatten() {
         assert_eq!(call["type"], "function", "{call}");
         let function = &call["function"];
-        said.calls.push(Called { id: text(&call["id"]), name: text(&function["name"]), arguments: text(&function["arguments"]) });
+        said.calls.push(Called {
+            id: text(&call["id"]),
+            name: text(&function["name"]),
+            arguments: text(&function["arguments"]),
+        });
     }
     said
 }
@@ -214,7 +220,11 @@ fn chat_stream(events: &[(String, Value)]) -> Said {
         for call in delta["tool_calls"].as_array().into_iter().flatten() {
             let index = usize::try_from(call["index"].as_u64().expect("an index")).unwrap();
             if index == said.calls.len() {
-                said.calls.push(Called { id: text(&call["id"]), name: text(&call["function"]["name"]), arguments: String::new() });
+                said.calls.push(Called {
+                    id: text(&call["id"]),
+                    name: text(&call["function"]["name"]),
+                    arguments: String::new(),
+                });
             }
             let piece = call["function"]["arguments"].as_str().unwrap_or_default();
             said.calls[index].arguments.push_str(piece);
@@ -239,7 +249,21 @@ fn chat_stream(events: &[(String, Value)]) -> Said {
 }
 
 fn responses(body: &Value) -> Said {
-    has(body, &["id", "object", "created_at", "status", "model", "output", "usage", "tools", "tool_choice", "parallel_tool_calls"]);
+    has(
+        body,
+        &[
+            "id",
+            "object",
+            "created_at",
+            "status",
+            "model",
+            "output",
+            "usage",
+            "tools",
+            "tool_choice",
+            "parallel_tool_calls",
+        ],
+    );
     assert_eq!(body["object"], "response");
     let usage = &body["usage"];
     let mut said = Said {
@@ -303,7 +327,11 @@ fn responses_stream(events: &[(String, Value)]) -> Said {
         }
     }
     if said.ended {
-        assert_eq!((&said.text, &said.refusal, &said.thought), (&live.text, &live.refusal, &live.thought), "told and summed up");
+        assert_eq!(
+            (&said.text, &said.refusal, &said.thought),
+            (&live.text, &live.refusal, &live.thought),
+            "told and summed up"
+        );
     } else {
         let error = said.error.take();
         said = Said { error, ..live.clone() };
@@ -337,7 +365,11 @@ fn messages(body: &Value) -> Said {
             Some("redacted_thinking") => has(block, &["data"]),
             Some("tool_use") => {
                 assert!(block["input"].is_object(), "{block}");
-                said.calls.push(Called { id: text(&block["id"]), name: text(&block["name"]), arguments: block["input"].to_string() });
+                said.calls.push(Called {
+                    id: text(&block["id"]),
+                    name: text(&block["name"]),
+                    arguments: block["input"].to_string(),
+                });
             }
             other => panic!("a strange block {other:?}"),
         }

@@ -80,7 +80,9 @@ impl Client {
         let turn = self.user(says);
         match self {
             Self::Chat => json!({"messages": [{"role": "system", "content": "Be brief."}, turn], "max_tokens": 2048}),
-            Self::Responses => json!({"instructions": "Be brief.", "input": [turn], "max_output_tokens": 2048, "store": false}),
+            Self::Responses => {
+                json!({"instructions": "Be brief.", "input": [turn], "max_output_tokens": 2048, "store": false})
+            }
             Self::Messages => json!({"system": "Be brief.", "max_tokens": 2048, "messages": [turn]}),
             Self::Gemini => json!({
                 "systemInstruction": {"parts": [{"text": "Be brief."}]},
@@ -93,12 +95,17 @@ impl Client {
     /// The body of a question, with both tools.
     pub fn ask_with_tools(self, says: &str) -> Value {
         let mut body = self.ask(says);
-        let schema = |member: &str| json!({"type": "object", "properties": {member: {"type": "string"}}, "required": [member]});
+        let schema =
+            |member: &str| json!({"type": "object", "properties": {member: {"type": "string"}}, "required": [member]});
         let tool = |(name, member): (&str, &str)| {
             let about = format!("Says {name}.");
             match self {
-                Self::Chat => json!({"type": "function", "function": {"name": name, "description": about, "parameters": schema(member)}}),
-                Self::Responses => json!({"type": "function", "name": name, "description": about, "parameters": schema(member), "strict": false}),
+                Self::Chat => {
+                    json!({"type": "function", "function": {"name": name, "description": about, "parameters": schema(member)}})
+                }
+                Self::Responses => {
+                    json!({"type": "function", "name": name, "description": about, "parameters": schema(member), "strict": false})
+                }
                 Self::Messages => json!({"name": name, "description": about, "input_schema": schema(member)}),
                 Self::Gemini => json!({"name": name, "description": about, "parametersJsonSchema": schema(member)}),
             }
@@ -156,21 +163,24 @@ impl Client {
         if self != Self::Gemini {
             calls.reverse();
         }
-        let results: Vec<Value> = calls.into_iter().map(|call| {
-            let says = call.result();
-            match self {
-                Self::Chat => json!({"role": "tool", "tool_call_id": call.id, "content": says}),
-                Self::Responses => json!({"type": "function_call_output", "call_id": call.id, "output": says}),
-                Self::Messages => json!({"type": "tool_result", "tool_use_id": call.id, "content": says}),
-                Self::Gemini => {
-                    let mut response = json!({"name": call.name, "response": {"result": says}});
-                    if !call.id.is_empty() {
-                        response["id"] = json!(call.id);
+        let results: Vec<Value> = calls
+            .into_iter()
+            .map(|call| {
+                let says = call.result();
+                match self {
+                    Self::Chat => json!({"role": "tool", "tool_call_id": call.id, "content": says}),
+                    Self::Responses => json!({"type": "function_call_output", "call_id": call.id, "output": says}),
+                    Self::Messages => json!({"type": "tool_result", "tool_use_id": call.id, "content": says}),
+                    Self::Gemini => {
+                        let mut response = json!({"name": call.name, "response": {"result": says}});
+                        if !call.id.is_empty() {
+                            response["id"] = json!(call.id);
+                        }
+                        json!({"functionResponse": response})
                     }
-                    json!({"functionResponse": response})
                 }
-            }
-        }).collect();
+            })
+            .collect();
         let turns = self.turns(body);
         turns.extend(said.native.iter().cloned());
         match self {

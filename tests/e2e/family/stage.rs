@@ -55,7 +55,8 @@ impl Stage {
         change(&mut policy);
         let keys: Vec<(String, String)> = names.iter().map(|name| (variable(name), key_of(name))).collect();
         let environment: Vec<(&str, &str)> = keys.iter().map(|(name, key)| (name.as_str(), key.as_str())).collect();
-        let setup = Setup { policy: &policy, failover: design, workers: 1, environment: &environment, edit: &|_, text| text };
+        let setup =
+            Setup { policy: &policy, failover: design, workers: 1, environment: &environment, edit: &|_, text| text };
         let envoy = Envoy::start(&setup).unwrap_or_else(|refused| panic!("refused:\n{}", refused.log));
         Self { envoy, providers }
     }

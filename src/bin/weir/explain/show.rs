@@ -43,7 +43,8 @@ fn answer(reply: &Reply) -> Value {
     match body.get("error") {
         Some(error) => json!({
             "status": reply.status,
-            "code": error.get("code"),
+            // Google's `code` is the status; the reason stands in the first detail.
+            "code": error.get("code").filter(|code| code.is_string()).or_else(|| error.pointer("/details/0/reason")),
             "message": error.get("message"),
             "param": error.get("param"),
         }),
@@ -117,7 +118,7 @@ fn fallback(fallback: &Value) -> String {
     let on = list(at(fallback, "on"));
     let on = if on.is_empty() { String::new() } else { format!(" on {on}") };
     let timeout = at(fallback, "per_try_timeout_ms").as_u64();
-    let timeout = timeout.map(|millis| format!(" with {millis} ms to the first byte")).unwrap_or_default();
+    let timeout = timeout.map(|millis| format!(" with {millis} ms to the answer's beginning")).unwrap_or_default();
     match at(fallback, "attempts").as_u64() {
         Some(1) => format!("none, one attempt{timeout}"),
         Some(attempts) => {
@@ -140,7 +141,9 @@ fn candidates(out: &mut String, decision: &Value) {
     for (index, one) in candidates.iter().enumerate() {
         let (expected, worst) = (cost(at(one, "expected_cost_microusd")), cost(at(one, "worst_cost_microusd")));
         let target = words(at(one, "target"));
-        let _ = writeln!(out, "{:>3}  {target:<width$}  expected {expected}, at worst {worst}", index + 1);
+        let loses = list(at(one, "loses"));
+        let loses = if loses.is_empty() { loses } else { format!("; translation loses {loses}") };
+        let _ = writeln!(out, "{:>3}  {target:<width$}  expected {expected}, at worst {worst}{loses}", index + 1);
     }
 }
 
@@ -177,6 +180,11 @@ fn attempt(out: &mut String, sent: &Sent) {
     let _ = writeln!(out, "\nattempt {} at {}{when}\n     {} {}", sent.number, sent.provider, sent.method, sent.url);
     for (name, value) in &sent.headers {
         let _ = writeln!(out, "     {name}: {value}");
+    }
+    if sent.translated {
+        let body = String::from_utf8_lossy(&sent.body);
+        let _ = writeln!(out, "     the body in the provider's format, {} bytes\n       {body}", sent.body.len());
+        return;
     }
     if sent.changes.is_empty() {
         let _ = writeln!(out, "     the body as it came");

@@ -91,15 +91,17 @@ impl Message {
         self.headers.iter().find(|(other, _)| other == name).map_or("", |(_, value)| value)
     }
 
-    /// The message as a provider gets it, as an attempt.
-    pub fn sent(&self, number: usize, provider: &str, scheme: &str, asked: &[u8]) -> Sent {
+    /// The message as a provider gets it, as an attempt. `asked` is the client's body where this one can be held against
+    /// it: not when it is in another format.
+    pub fn sent(&self, number: usize, provider: &str, scheme: &str, asked: Option<&[u8]>) -> Sent {
         Sent {
             number,
             provider: provider.to_owned(),
             method: self.header(":method").to_owned(),
             url: format!("{scheme}://{}{}", self.header(":authority"), self.header(":path")),
             headers: self.headers.iter().filter(|(name, _)| !name.starts_with(':')).cloned().collect(),
-            changes: change::between(asked, &self.body),
+            translated: asked.is_none(),
+            changes: asked.map(|asked| change::between(asked, &self.body)).unwrap_or_default(),
             body: self.body.clone(),
         }
     }
@@ -113,6 +115,8 @@ pub struct Sent {
     pub url: String,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    /// Whether the body is in another format than the client's; then there is nothing to compare.
+    pub translated: bool,
     /// What is not as the client wrote it.
     pub changes: Vec<Change>,
 }
@@ -127,6 +131,7 @@ impl Sent {
             "headers": self.headers.iter().map(|(name, value)| json!([name, value])).collect::<Vec<_>>(),
             "body_bytes": self.body.len(),
             "body": String::from_utf8_lossy(&self.body),
+            "translated": self.translated,
             "body_changes": self.changes.iter().map(Change::json).collect::<Vec<_>>(),
         })
     }

@@ -34,7 +34,7 @@ pub struct Ask {
     pub stream: bool,
     /// Chat completions alone: whether the stream's usage event was asked for.
     pub wants_usage: bool,
-    /// The last piece of text of the last turn, if that turn is the user's.
+    /// The text of the user's last turn that steers the answer (see `steering`); empty where the model spoke last.
     pub text: String,
     /// Texts of the tool results in the last turn.
     pub results: Vec<Outcome>,
@@ -99,18 +99,39 @@ impl Ask {
 
     /// The user's text after a phrase.
     pub fn after(&self, phrase: &str) -> Option<&str> {
-        let mut from = self.text.len().saturating_sub(STEERING_BYTES);
-        while !self.text.is_char_boundary(from) {
-            from = from.saturating_add(1);
-        }
-        let end = self.text.get(from..)?;
-        let is_apart = |letter: Option<char>| !letter.is_some_and(char::is_alphanumeric);
-        end.match_indices(phrase).find_map(|(at, _)| {
-            let rest = end.get(at.saturating_add(phrase.len())..)?;
-            let before = end.get(..at)?.chars().next_back();
-            (is_apart(before) && is_apart(rest.chars().next())).then_some(rest)
-        })
+        after(&self.text, phrase)
     }
+}
+
+fn after<'t>(text: &'t str, phrase: &str) -> Option<&'t str> {
+    let mut from = text.len().saturating_sub(STEERING_BYTES);
+    while !text.is_char_boundary(from) {
+        from = from.saturating_add(1);
+    }
+    let end = text.get(from..)?;
+    let is_apart = |letter: Option<char>| !letter.is_some_and(char::is_alphanumeric);
+    end.match_indices(phrase).find_map(|(at, _)| {
+        let rest = end.get(at.saturating_add(phrase.len())..)?;
+        let before = end.get(..at)?.chars().next_back();
+        (is_apart(before) && is_apart(rest.chars().next())).then_some(rest)
+    })
+}
+
+/// The text that steers the answer among those of the last turn, given in order: the last that asks for a tool, or else
+/// the last.
+///
+/// Why not simply the last: agents set notes of their own behind the user's words, some in a system message, which a
+/// format without such messages has as one more text of the user's.
+pub fn steering(mut texts: Vec<String>) -> String {
+    let asks = |text: &String| ["use the tool", "two tools"].iter().any(|phrase| after(text, phrase).is_some());
+    let at = texts.iter().rposition(asks).unwrap_or(texts.len().saturating_sub(1));
+    if at < texts.len() { texts.swap_remove(at) } else { String::new() }
+}
+
+/// What follows the model's last turn, where `is_models` tells the model's turns.
+pub fn since<'v>(turns: &'v [Value], is_models: impl Fn(&Value) -> bool) -> &'v [Value] {
+    let from = turns.iter().rposition(is_models).map_or(0, |at| at.saturating_add(1));
+    turns.get(from..).unwrap_or_default()
 }
 
 /// What a mock signs its thinking with: opaque to everybody else, and bound to the family and to what is signed.
@@ -120,13 +141,22 @@ pub fn signature(family: &str, content: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Ask, signature};
+    use super::{Ask, signature, steering};
 
     #[test]
     fn a_steering_word_stands_alone_and_near_the_end() {
         let says = |text: &str, phrase: &str| Ask { text: text.to_owned(), ..Ask::default() }.says(phrase);
         assert!(says("please use the tool", "use the tool") && says("long: yes", "long"));
         assert!(!says("along the belonging", "long") && !says(&format!("long{}", " x".repeat(900)), "long"));
+    }
+
+    #[test]
+    fn a_note_behind_the_users_words_does_not_hide_them() {
+        let of = |texts: &[&str]| steering(texts.iter().map(|text| (*text).to_owned()).collect());
+        assert_eq!(of(&["a note", "use the tool Bash", "another long note"]), "use the tool Bash");
+        assert_eq!(of(&["two tools", "use the tool Bash"]), "use the tool Bash");
+        assert_eq!(of(&["a note", "hello"]), "hello");
+        assert_eq!(of(&[]), "");
     }
 
     #[test]

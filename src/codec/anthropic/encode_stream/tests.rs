@@ -107,7 +107,6 @@ fn a_text_is_told_at_once_and_the_end_waits_for_the_usage() {
         told[5],
         [json!({"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": null},
             "usage": {"input_tokens": 25, "cache_creation_input_tokens": 5, "cache_read_input_tokens": 20,
-                "cache_creation": {"ephemeral_5m_input_tokens": 5, "ephemeral_1h_input_tokens": 0},
                 "output_tokens": 9, "output_tokens_details": {"thinking_tokens": 4}}})]
     );
     assert_eq!(told[6], [json!({"type": "message_stop"})]);

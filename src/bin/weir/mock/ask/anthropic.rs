@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::mock::ask::chat::texts;
-use crate::mock::ask::{Ask, Choice, Outcome, Output, Refused, Tool, signature};
+use crate::mock::ask::{Ask, Choice, Outcome, Output, Refused, Tool, signature, since, steering};
 use crate::mock::json::{is_base64, is_name, items, some, stranger, text};
 use crate::mock::schema::{self, ANTHROPIC_REFUSED, Rules};
 
@@ -524,8 +524,8 @@ fn count_marks(value: &Value) -> usize {
 
 /// The last text of a user's turn, or the results it brings. What a client adds after its last words does not count.
 fn last_turn(messages: &[Value]) -> (String, Vec<Outcome>) {
-    let last = messages.iter().rev().find(|message| text(message, "role") != "system");
-    let Some(last) = last.filter(|message| text(message, "role") == "user") else { return (String::new(), Vec::new()) };
+    let last = since(messages, |message| text(message, "role") == "assistant");
+    let of_user = || last.iter().filter(|message| text(message, "role") == "user");
     let calls: Vec<&Value> = messages.iter().flat_map(|message| items(message, "content")).collect();
     let outcome = |block: &Value| {
         let id = text(block, "tool_use_id");
@@ -536,7 +536,10 @@ fn last_turn(messages: &[Value]) -> (String, Vec<Outcome>) {
             is_error: block.get("is_error") == Some(&Value::Bool(true)),
         }
     };
-    let results =
-        items(last, "content").iter().filter(|block| text(block, "type") == "tool_result").map(outcome).collect();
-    (texts(last.get("content")).pop().unwrap_or_default(), results)
+    let results = of_user()
+        .flat_map(|message| items(message, "content"))
+        .filter(|block| text(block, "type") == "tool_result")
+        .map(outcome)
+        .collect();
+    (steering(of_user().flat_map(|message| texts(message.get("content"))).collect()), results)
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::mock::ask::{Ask, Choice, Outcome, Output, Refused, Tool};
+use crate::mock::ask::{Ask, Choice, Outcome, Output, Refused, Tool, since, steering};
 use crate::mock::json::{is_base64, is_name, items, some, text};
 use crate::mock::schema::{self, Rules};
 
@@ -312,24 +312,20 @@ fn output(body: &Value) -> Result<Output, Refused> {
     }
 }
 
-/// The last text of a user's turn, or the results of a turn that brings some.
+/// What the user says, and the results that tools bring, since the model spoke.
 fn last_turn(messages: &[Value]) -> (String, Vec<Outcome>) {
-    let is_result = |message: &&Value| text(message, "role") == "tool";
-    let results: Vec<&Value> = messages.iter().rev().take_while(is_result).collect();
-    let calls = messages.iter().flat_map(|message| items(message, "tool_calls"));
-    let calls: Vec<&Value> = calls.collect();
-    let outcome = |message: &&Value| {
+    let last = since(messages, |message| text(message, "role") == "assistant");
+    let of = |role: &'static str| last.iter().filter(move |message| text(message, "role") == role);
+    let calls: Vec<&Value> = messages.iter().flat_map(|message| items(message, "tool_calls")).collect();
+    let outcome = |message: &Value| {
         let id = text(message, "tool_call_id");
         let call = calls.iter().find(|call| text(call, "id") == id);
         let name = call.and_then(|call| call.pointer("/function/name").or_else(|| call.pointer("/custom/name")));
         let tool = name.and_then(Value::as_str).unwrap_or_default().to_owned();
         Outcome { tool, text: texts(message.get("content")).join("\n"), is_error: false }
     };
-    if !results.is_empty() {
-        return (String::new(), results.iter().rev().map(outcome).collect());
-    }
-    let last = messages.last().filter(|message| text(message, "role") == "user");
-    (texts(last.and_then(|message| message.get("content"))).pop().unwrap_or_default(), Vec::new())
+    let said = of("user").flat_map(|message| texts(message.get("content"))).collect();
+    (steering(said), of("tool").map(outcome).collect())
 }
 
 /// The texts of a content that is text or a list of parts.

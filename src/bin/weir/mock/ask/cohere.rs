@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::mock::ask::chat::texts;
-use crate::mock::ask::{Ask, Choice, Outcome, Output, Refused, Tool};
+use crate::mock::ask::{Ask, Choice, Outcome, Output, Refused, Tool, since, steering};
 use crate::mock::json::{items, some, stranger, text};
 
 const MEMBERS: [&str; 22] = [
@@ -210,22 +210,19 @@ fn check_content(message: &Value, role: &str, index: usize) -> Result<(), Refuse
 }
 
 fn last_turn(messages: &[Value]) -> (String, Vec<Outcome>) {
-    let is_result = |message: &&Value| text(message, "role") == "tool";
-    let results: Vec<&Value> = messages.iter().rev().take_while(is_result).collect();
+    let last = since(messages, |message| text(message, "role") == "assistant");
+    let of = |role: &'static str| last.iter().filter(move |message| text(message, "role") == role);
     let calls: Vec<&Value> = messages.iter().flat_map(|message| items(message, "tool_calls")).collect();
     let said = |message: &Value| {
         let documents = items(message, "content").iter().filter_map(|part| part.pointer("/document/data"));
         let documents = documents.map(|data| data.as_str().map_or_else(|| data.to_string(), str::to_owned));
         texts(message.get("content")).into_iter().chain(documents).collect::<Vec<_>>().join("\n")
     };
-    let outcome = |message: &&Value| {
+    let outcome = |message: &Value| {
         let call = calls.iter().find(|call| text(call, "id") == text(message, "tool_call_id"));
         let tool = call.and_then(|call| call.pointer("/function/name")).and_then(Value::as_str);
         Outcome { tool: tool.unwrap_or_default().to_owned(), text: said(message), is_error: false }
     };
-    if !results.is_empty() {
-        return (String::new(), results.iter().rev().map(outcome).collect());
-    }
-    let last = messages.last().filter(|message| text(message, "role") == "user");
-    (texts(last.and_then(|message| message.get("content"))).pop().unwrap_or_default(), Vec::new())
+    let spoken = of("user").flat_map(|message| texts(message.get("content"))).collect();
+    (steering(spoken), of("tool").map(outcome).collect())
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::mock::ask::{Ask, Choice, Outcome, Output, Refused, Tool, signature};
+use crate::mock::ask::{Ask, Choice, Outcome, Output, Refused, Tool, signature, since, steering};
 use crate::mock::json::{is_base64, is_name, items, some, stranger, text};
 
 const MEMBERS: [&str; 13] = [
@@ -457,9 +457,7 @@ fn marks(value: &Value) -> bool {
 }
 
 fn last_turn(messages: &[Value]) -> (String, Vec<Outcome>) {
-    let Some(last) = messages.last().filter(|last| text(last, "role") == "user") else {
-        return (String::new(), Vec::new());
-    };
+    let last = since(messages, |message| text(message, "role") == "assistant");
     let blocks = || messages.iter().flat_map(|message| items(message, "content"));
     let outcome = |block: &Value| {
         let result = some(block, "toolResult")?;
@@ -475,7 +473,7 @@ fn last_turn(messages: &[Value]) -> (String, Vec<Outcome>) {
             is_error: text(result, "status") == "error",
         })
     };
-    let results = items(last, "content").iter().filter_map(outcome).collect();
-    let text = items(last, "content").iter().rev().find_map(|block| block.get("text").and_then(Value::as_str));
-    (text.unwrap_or_default().to_owned(), results)
+    let blocks = || last.iter().flat_map(|message| items(message, "content"));
+    let said = blocks().filter_map(|block| block.get("text").and_then(Value::as_str).map(str::to_owned)).collect();
+    (steering(said), blocks().filter_map(outcome).collect())
 }

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use crate::mock::ask::gemini_names::{self as names, Known, camel};
-use crate::mock::ask::{Ask, Choice, Outcome, Output, Refused, Tool, signature};
+use crate::mock::ask::{Ask, Choice, Outcome, Output, Refused, Tool, signature, since, steering};
 use crate::mock::json::{base64, is_base64, items, some, text};
 
 /// Members that hold what users wrote: their names are not Google's.
@@ -225,7 +225,7 @@ fn check_content(content: &Value, model: &str) -> Result<(), Refused> {
         return Err(Refused::bad("* GenerateContentRequest.contents.parts: contents.parts must not be empty."));
     }
     for part in parts {
-        check_part(part, model)?;
+        check_part(part)?;
     }
     if is_third(model)
         && count(Some(content), "functionResponse") > 0
@@ -236,13 +236,13 @@ fn check_content(content: &Value, model: &str) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Gemini from 3 on takes ids of calls and demands signatures.
+/// Gemini from 3 on gives ids to calls and demands signatures.
 pub fn is_third(model: &str) -> bool {
     let version = model.split_once("gemini-").and_then(|(_, rest)| rest.split(['.', '-']).next()?.parse::<u32>().ok());
     version.is_some_and(|version| version >= 3)
 }
 
-fn check_part(part: &Value, model: &str) -> Result<(), Refused> {
+fn check_part(part: &Value) -> Result<(), Refused> {
     check_message(Some(part), &names::PART)?;
     let data = [
         "text",
@@ -263,14 +263,6 @@ fn check_part(part: &Value, model: &str) -> Result<(), Refused> {
     }
     let call = check_message(some(part, "functionCall"), &names::CALL)?;
     let response = check_message(some(part, "functionResponse"), &names::RESPONSE)?;
-    if [call, response].into_iter().flatten().any(|value| some(value, "id").is_some())
-        && !is_third(model)
-        && model.contains("gemini-")
-    {
-        return Err(Refused::bad(
-            "Invalid JSON payload received. Unknown name \"id\" at 'contents.parts.function_call': Cannot find field.",
-        ));
-    }
     if call.is_some_and(|call| some(call, "args").is_some_and(|args| !args.is_object())) {
         return Err(Refused::bad("Invalid value at 'contents.parts.function_call.args': expected a Struct."));
     }
@@ -410,9 +402,7 @@ fn output(body: &Value) -> Output {
 }
 
 fn last_turn(contents: &[Value]) -> (String, Vec<Outcome>) {
-    let Some(last) = contents.last().filter(|last| text(last, "role") != "model") else {
-        return (String::new(), Vec::new());
-    };
+    let last = since(contents, |content| text(content, "role") == "model");
     let outcome = |part: &Value| {
         let response = some(part, "functionResponse")?;
         let held = response.get("response").unwrap_or(&Value::Null);
@@ -421,10 +411,9 @@ fn last_turn(contents: &[Value]) -> (String, Vec<Outcome>) {
         let is_error = some(held, "error").is_some();
         Some(Outcome { tool: text(response, "name").to_owned(), text: said, is_error })
     };
-    let results = items(last, "parts").iter().filter_map(outcome).collect();
-    let spoken = |part: &'_ Value| {
+    let parts = || last.iter().flat_map(|content| items(content, "parts"));
+    let spoken = |part: &Value| {
         part.get("text").and_then(Value::as_str).filter(|text| !text.trim().is_empty()).map(str::to_owned)
     };
-    let spoken = items(last, "parts").iter().rev().find_map(spoken);
-    (spoken.unwrap_or_default(), results)
+    (steering(parts().filter_map(spoken).collect()), parts().filter_map(outcome).collect())
 }

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::mock::ask::chat::texts;
-use crate::mock::ask::{Ask, Choice, Outcome, Output, Refused, Tool, signature};
+use crate::mock::ask::{Ask, Choice, Outcome, Output, Refused, Tool, signature, since, steering};
 use crate::mock::json::{is_base64, is_name, items, some, stranger, text};
 use crate::mock::schema::{self, Rules};
 
@@ -364,19 +364,21 @@ fn output(body: &Value) -> Result<Output, Refused> {
     }
 }
 
-/// The last text of a user's turn, or the outputs that end the input.
+/// What the user says, and the outputs that tools bring, since the model spoke.
 fn last_turn(items: &[Value]) -> (String, Vec<Outcome>) {
-    let is_output = |item: &&Value| text(item, "type").ends_with("call_output");
-    let outputs: Vec<&Value> = items.iter().rev().take_while(is_output).collect();
-    let outcome = |item: &&Value| {
+    let is_output = |item: &Value| text(item, "type").ends_with("call_output");
+    let is_models = |item: &Value| {
+        let kind = text(item, "type");
+        text(item, "role") == "assistant" || kind == "reasoning" || kind.ends_with("_call")
+    };
+    let last = since(items, is_models);
+    let outcome = |item: &Value| {
         let id = text(item, "call_id");
         let call = items.iter().find(|call| text(call, "call_id") == id && !text(call, "name").is_empty());
         let tool = call.map(|call| text(call, "name")).unwrap_or_default().to_owned();
         Outcome { tool, text: texts(item.get("output")).join("\n"), is_error: false }
     };
-    if !outputs.is_empty() {
-        return (String::new(), outputs.iter().rev().map(outcome).collect());
-    }
-    let last = items.last().filter(|item| text(item, "role") == "user");
-    (texts(last.and_then(|item| item.get("content"))).pop().unwrap_or_default(), Vec::new())
+    let users = last.iter().filter(|item| text(item, "role") == "user");
+    let said = users.flat_map(|item| texts(item.get("content"))).collect();
+    (steering(said), last.iter().filter(|item| is_output(item)).map(outcome).collect())
 }
