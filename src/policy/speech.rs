@@ -42,6 +42,7 @@ impl Target {
     pub fn embedding_wire(&self) -> Option<Wire> {
         match self.provider.api {
             ApiFamily::OpenAi | ApiFamily::AzureOpenAi | ApiFamily::OpenAiResponses => Some(Wire::Chat),
+            ApiFamily::Vertex if self.model.contains("claude") => None,
             ApiFamily::Gemini | ApiFamily::Vertex => Some(Wire::Gemini),
             ApiFamily::Cohere => Some(Wire::Cohere),
             ApiFamily::Anthropic | ApiFamily::Bedrock => None,
