@@ -156,7 +156,7 @@ impl Exchange {
             choices: u64::from(head.choices),
             needs: head.needs,
             base64: read.wants_base64(),
-            foreign_seals: read.has_foreign_seals(),
+            foreign_seals: read.has_foreign_seals(&self.gateway.rules)?,
             invented_items: read.has_invented_items(),
         })
     }

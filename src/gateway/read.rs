@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use std::fmt;
 
 use crate::chat::embedding::{EmbeddingInput, EmbeddingRequest};
+use crate::chat::family::ApiFamily;
 use crate::chat::feature::{Feature, Features};
 use crate::chat::head::Head;
 use crate::chat::request::Request;
@@ -17,11 +18,11 @@ use crate::codec::survey::survey;
 use crate::codec::translate::losses;
 use crate::codec::wire::Impossible;
 use crate::codec::writer::Writer;
-use crate::codec::{anthropic, gemini, registry};
+use crate::codec::{adapt, anthropic, gemini, registry};
 use crate::error::{ErrorCode, GatewayError};
 use crate::gateway::endpoint::{Call, Endpoint};
 use crate::policy::facts::Losses;
-use crate::policy::rules::Target;
+use crate::policy::rules::{Rules, Target};
 
 /// A body that was read.
 pub(crate) struct Read<'b> {
@@ -95,13 +96,33 @@ impl<'b> Read<'b> {
         self.embedding.get_or_init(decode).as_ref().map_err(|malformed| *malformed)
     }
 
-    /// Whether the conversation holds thoughts that another vendor sealed, or calls that it is known by.
-    pub fn has_foreign_seals(&self) -> bool {
-        match self.call.wire {
-            Wire::Messages => anthropic::seal::has_foreign_seals(self.body),
-            Wire::Gemini => gemini::seal::marked(self.body) || gemini::seal::has_foreign_calls(self.body),
-            Wire::Chat | Wire::Responses | Wire::Converse | Wire::Cohere => false,
+    /// Whether the conversation holds thoughts that another vendor sealed, or calls that it is known by: then not even a
+    /// target of the client's own format gets the body as it is.
+    ///
+    /// # Errors
+    /// It does, and is no request otherwise: it could not be written anew.
+    pub fn has_foreign_seals(&self, rules: &Rules) -> Result<bool, GatewayError> {
+        if !matches!(self.call.endpoint, Endpoint::Conversation | Endpoint::CountTokens) {
+            return Ok(false);
         }
+        // Looked for only where there is somebody who seals: the body may be long.
+        let serves = |apis: &[ApiFamily]| rules.providers.iter().any(|provider| apis.contains(&provider.api));
+        let in_ids = || serves(&[ApiFamily::Gemini, ApiFamily::Vertex]) && adapt::seal::is_carried(self.body);
+        let in_blocks = || {
+            serves(&[ApiFamily::Anthropic, ApiFamily::Bedrock, ApiFamily::Vertex])
+                && memchr::memmem::find(self.body, b"\"thinking_blocks\"").is_some()
+        };
+        let found = match self.call.wire {
+            Wire::Messages => anthropic::seal::has_foreign_seals(self.body) || in_ids(),
+            Wire::Gemini => gemini::seal::marked(self.body) || gemini::seal::has_foreign_calls(self.body),
+            Wire::Chat => in_ids() || in_blocks(),
+            Wire::Responses => in_ids(),
+            Wire::Converse | Wire::Cohere => false,
+        };
+        if found {
+            self.request().map_err(|malformed| invalid(&malformed))?;
+        }
+        Ok(found)
     }
 
     /// Whether the conversation holds items that Weir made up for OpenAI's responses.

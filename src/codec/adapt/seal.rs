@@ -8,6 +8,11 @@ const MARK: &str = "__thought__";
 /// The longest signature that is carried; a client may have to send it back a hundred times.
 const MOST: usize = 16 * 1024;
 
+/// Whether a body holds ids with signatures in them. Nobody but Gemini is to get those, and they are longer than ids may be.
+pub fn is_carried(body: &[u8]) -> bool {
+    memchr::memmem::find(body, MARK.as_bytes()).is_some()
+}
+
 /// An id with a signature in it. The signature's base64 is written in the alphabet that ids may have.
 pub fn join(id: &str, signature: &str) -> String {
     if signature.len() > MOST {
