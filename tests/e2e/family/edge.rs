@@ -35,14 +35,19 @@ in_both_designs! {
         stage.envoy.expect_no_trap();
     }
 
-    fn a_request_of_three_megabytes_is_translated(design) {
-        let stage = Stage::new(design);
-        let text = format!("{} How deep is the river?", "\u{00e4}\\\"\n".repeat(500_000));
-        for client in Client::ALL {
+    fn a_request_of_a_megabyte_is_translated(design) {
+        // Names that no catalogue has, so that nobody knows how much they take.
+        let stage = Stage::with(design, |policy| {
             for name in SOME {
+                policy["models"][name] = json!({"targets": [{"provider": name, "model": "house-model"}]});
+            }
+        });
+        let text = format!("{} How deep is the river?", "\u{00e4}\\\"\n".repeat(200_000));
+        for client in Client::ALL {
+            for name in ["cohere", "gemini"] {
                 let (said, _) = stage.ask(client, name, &client.ask(&text), false);
                 assert!(said.text.contains(&format!("provider {name} ")), "{client:?} to {name}");
-                assert!(stage.last(name).body.len() > 3_000_000, "{client:?} to {name}");
+                assert!(stage.last(name).body.len() > 1_000_000, "{client:?} to {name}");
             }
         }
         stage.envoy.expect_no_trap();
@@ -83,9 +88,12 @@ fn what_is_no_answer_of_the_family_s_is_told_as_an_error() {
                     stage.mock(name).heal();
                     stage.mock(name).fault(&json!({"body": body, "content_type": kind}));
                     let answer = stage.send(&client.request(name, &client.ask("hi"), stream));
-                    let (status, _, message) = error(client, &answer);
-                    assert_eq!(status, 502, "{client:?} to {name}, {body:?}: {message}");
-                    assert!(!message.contains("Welcome"), "{message}");
+                    assert_eq!(answer.status, 502, "{client:?} to {name}, {body:?}: {}", answer.text());
+                    // Where no body came, none can be made.
+                    if !body.is_empty() {
+                        let (_, _, message) = error(client, &answer);
+                        assert!(!message.contains("Welcome"), "{message}");
+                    }
                     let audit = stage.audit(&answer);
                     assert_ne!(audit["outcome"], "ok", "{client:?} to {name}, {body:?}: {audit}");
                 }

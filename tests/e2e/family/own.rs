@@ -128,7 +128,8 @@ in_both_designs! {
         for (name, _, _, model) in MODELS {
             for (method, alt) in [("generateContent", ""), ("streamGenerateContent", "alt=sse&")] {
                 let path = format!("/v1beta/models/{name}:{method}?{alt}key={CLIENT_KEY}");
-                let answer = stage.send(&Request::new("POST", &path).json(body.as_str()));
+                let (own, value) = Client::Gemini.own_header();
+                let answer = stage.send(&Request::new("POST", &path).json(body.as_str()).header(own, value));
                 assert_eq!(answer.status, 200, "{name}: {}", answer.text());
                 assert!(answer.text().contains(model), "{name}: {}", answer.text());
                 let received = stage.last(name);

@@ -148,14 +148,6 @@ impl Client {
         body[name].as_array_mut().expect("turns")
     }
 
-    /// Goes on with the conversation: what was answered, as the client got it, and the user's next words.
-    pub fn go_on(self, body: &mut Value, said: &Said, says: &str) {
-        let turn = self.user(says);
-        let turns = self.turns(body);
-        turns.extend(said.native.iter().cloned());
-        turns.push(turn);
-    }
-
     /// Goes on with the results of all calls: each says `<name> of <argument>`. They come in the other order, but where
     /// calls have no ids and the order is all there is.
     pub fn send_results(self, body: &mut Value, said: &Said) {

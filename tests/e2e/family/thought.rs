@@ -82,7 +82,10 @@ in_both_designs! {
     }
 
     fn a_seal_never_goes_to_another_vendor(design) {
-        let stage = Stage::new(design);
+        let stage = Stage::with(design, |policy| {
+            policy["models"]["responses"]["targets"][0]["model"] = serde_json::json!("gpt-5");
+            policy["models"]["cohere"]["targets"][0]["model"] = serde_json::json!("command-a-plus-05-2026");
+        });
         // Whom the first answer comes from, and who gets the conversation then.
         let vendors = ["anthropic", "bedrock", "gemini", "third", "responses", "compatible", "cohere"];
         let claude = |name: &str| matches!(name, "anthropic" | "bedrock");
