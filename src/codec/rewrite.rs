@@ -27,23 +27,39 @@ pub fn rename_model(body: &[u8], model: &str) -> Result<Option<Vec<u8>>, Malform
 /// # Errors
 /// The body is no JSON object.
 pub fn for_vertex(body: &[u8]) -> Result<Vec<u8>, Malformed> {
-    let mut version = Vec::with_capacity(48);
-    version.extend_from_slice(b"\"anthropic_version\":");
-    write_string(&mut version, VERTEX_VERSION);
-    let named = member(body, "anthropic_version")?.is_some();
     match member(body, "model")? {
-        Some((whole, _)) if !named => Ok(replaced(body, whole, &version)),
+        Some((whole, _)) if member(body, "anthropic_version")?.is_none() => Ok(replaced(body, whole, &version())),
         Some((whole, _)) => Ok(without(body, whole)),
-        None if named => Ok(body.to_vec()),
-        None => {
-            let open = body.iter().position(|byte| *byte == b'{').map_or(0, |at| at + 1);
-            let empty = body.get(open..).unwrap_or_default().trim_ascii_start().starts_with(b"}");
-            if !empty {
-                version.push(b',');
-            }
-            Ok(replaced(body, open..open, &version))
-        }
+        None => with_version(body),
     }
+}
+
+/// An Anthropic request to count tokens as Vertex wants it: the path names no model, so the body does.
+///
+/// # Errors
+/// The body is no JSON object.
+pub fn count_for_vertex(body: &[u8], model: &str) -> Result<Vec<u8>, Malformed> {
+    let renamed = rename_model(body, model)?;
+    with_version(renamed.as_deref().unwrap_or(body))
+}
+
+fn version() -> Vec<u8> {
+    let mut version = b"\"anthropic_version\":".to_vec();
+    write_string(&mut version, VERTEX_VERSION);
+    version
+}
+
+fn with_version(body: &[u8]) -> Result<Vec<u8>, Malformed> {
+    if member(body, "anthropic_version")?.is_some() {
+        return Ok(body.to_vec());
+    }
+    let mut version = version();
+    let open = body.iter().position(|byte| *byte == b'{').map_or(0, |at| at + 1);
+    let empty = body.get(open..).unwrap_or_default().trim_ascii_start().starts_with(b"}");
+    if !empty {
+        version.push(b',');
+    }
+    Ok(replaced(body, open..open, &version))
 }
 
 /// Where a top-level member stands: name and value, and the value alone.
@@ -82,7 +98,7 @@ fn without(body: &[u8], member: Range<usize>) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{for_vertex, rename_model};
+    use super::{count_for_vertex, for_vertex, rename_model};
 
     #[test]
     fn a_new_model_leaves_every_other_byte_alone() {
@@ -107,5 +123,7 @@ mod tests {
         for (body, expected) in cases {
             assert_eq!(String::from_utf8_lossy(&for_vertex(body.as_bytes()).unwrap()), expected, "{body}");
         }
+        let counted = count_for_vertex(br#"{"model":"a","x":1}"#, "b").unwrap();
+        assert_eq!(String::from_utf8_lossy(&counted), format!(r#"{{{version},"model":"b","x":1}}"#));
     }
 }

@@ -86,6 +86,12 @@ pub fn answer_is_the_proxys_own() -> bool {
     abi::property("response\0code_details").is_ok_and(|details| details != b"via_upstream")
 }
 
+/// The status that the client got, going by `response.code`.
+pub fn answered_status() -> Option<u16> {
+    let bytes: [u8; 8] = abi::property("response\0code").ok()?.try_into().ok()?;
+    u16::try_from(u64::from_le_bytes(bytes)).ok()
+}
+
 /// Whether the client went away, going by `response.flags`.
 pub fn client_is_gone() -> bool {
     let flags = abi::property("response\0flags").ok().and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());

@@ -113,6 +113,9 @@ impl Listener {
             if exchange.is_settled() {
                 return;
             }
+            if exchange.reading() == Reading::Whole {
+                exchange.gave_up(envoy::answered_status().unwrap_or(0));
+            }
             let by = if envoy::client_is_gone() { EndedBy::Client } else { EndedBy::Other };
             let steps = exchange.close(by, &Proxy);
             drop(exchange);

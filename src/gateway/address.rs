@@ -72,8 +72,12 @@ fn of_openai(provider: &Provider, model: &str, rest: &str) -> String {
 fn of_messages(call: &Call, target: &Target, stream: bool) -> String {
     let provider = &target.provider;
     if provider.api == ApiFamily::Vertex {
+        let models = format!("{}/publishers/anthropic/models", provider.base_path);
+        if call.endpoint == Endpoint::CountTokens {
+            return format!("{models}/count-tokens:rawPredict");
+        }
         let method = if stream { "streamRawPredict" } else { "rawPredict" };
-        return format!("{}/publishers/anthropic/models/{}:{method}", provider.base_path, segment(&target.model));
+        return format!("{models}/{}:{method}", segment(&target.model));
     }
     let rest = if call.wire == Wire::Messages { call.rest.as_str() } else { "/messages" };
     below(provider, "/v1", rest)

@@ -42,8 +42,7 @@ impl Exchange {
     /// body follows. `Flow::Wait` holds them until the body is complete.
     pub fn response_headers(&mut self, headers: &Headers, from_proxy: bool, end: bool, host: &dyn Host) -> Steps {
         let mut steps = Steps::default();
-        let gave_up = from_proxy && matches!(self.answer.body, Body::Whole(_));
-        if !matches!(self.stage, Stage::Reading | Stage::Sent) && !gave_up {
+        if !matches!(self.stage, Stage::Reading | Stage::Sent) {
             return steps;
         }
         let status = headers.text(":status").and_then(|text| text.parse().ok()).unwrap_or(0);
@@ -82,9 +81,6 @@ impl Exchange {
         let error = |code, message: &str| Some(GatewayError::new(code, message));
         let tried = self.attempts.len();
         match (status, self.stage) {
-            (_, Stage::Answering) => {
-                error(ErrorCode::UpstreamError, "the provider's answer is over the proxy's limit for one")
-            }
             (413, Stage::Reading) => error(ErrorCode::BodyTooLarge, "the body is over the proxy's limit for a request"),
             (_, Stage::Reading) => None,
             (408 | 504, _) => {
@@ -365,6 +361,14 @@ impl Exchange {
         })?;
         let meter = Meter { usage: vectors.usage, started: true, finished: true, done: true, ..Meter::default() };
         Ok(Translated { body: client.encode_answer(&vectors, frame, self.request.base64), meter })
+    }
+
+    /// The proxy gave the answer up while it was held, for being over its limit, and answered with this status itself.
+    pub fn gave_up(&mut self, status: u16) {
+        if status >= 400 && matches!(self.answer.body, Body::Whole(_)) {
+            self.answer.status = status;
+            self.refusal = Some(ErrorCode::UpstreamError);
+        }
     }
 
     /// How much of the answer's body is looked at; a shell need not fetch the rest.

@@ -14,7 +14,7 @@ use crate::codec::openai::quirk;
 use crate::codec::peek::{First, first};
 use crate::codec::registry;
 use crate::codec::responses::invented::without_invented;
-use crate::codec::rewrite::{for_vertex, rename_model};
+use crate::codec::rewrite::{count_for_vertex, for_vertex, rename_model};
 use crate::codec::translate::encode;
 use crate::codec::wire::Impossible;
 use crate::codec::writer::Writer;
@@ -201,7 +201,9 @@ impl Exchange {
             return Ok(None);
         }
         if wire == Wire::Messages && target.provider.api == ApiFamily::Vertex {
-            return for_vertex(body).map(Some).map_err(|_| another_body());
+            let counts = self.call.endpoint == Endpoint::CountTokens;
+            let fitted = if counts { count_for_vertex(body, &target.model) } else { for_vertex(body) };
+            return fitted.map(Some).map_err(|_| another_body());
         }
         let renamed = rename_model(body, &target.model).map_err(|_| another_body())?;
         if wire == Wire::Responses && self.request.invented_items {

@@ -7,7 +7,6 @@
 use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
 
-use crate::chat::family::ApiFamily;
 use crate::chat::head::{Head, UsageRequest};
 use crate::chat::wire::Wire;
 use crate::codec::openai::splice::splice;
@@ -20,7 +19,7 @@ use crate::gateway::models;
 use crate::gateway::read::{Read, read, wire_at};
 use crate::gateway::refusal::reply_to;
 pub use crate::gateway::state::Exchange;
-use crate::gateway::state::{Answer, Request, Stage, Try, Upstream};
+use crate::gateway::state::{Answer, Request, Stage, Upstream};
 use crate::gateway::step::{Dispatch, Reply, Step, Steps};
 use crate::host::Host;
 use crate::http::Headers;
@@ -182,12 +181,8 @@ impl Exchange {
         if self.call.endpoint != Endpoint::CountTokens {
             return false;
         }
-        // Vertex counts for Claude under another path and in another body.
-        let asks = |first: &Try| {
-            let vertex = self.call.wire == Wire::Messages && first.target.provider.api == ApiFamily::Vertex;
-            wire_at(&self.call, &first.target) == Some(self.call.wire) && !vertex
-        };
-        !self.plan.front().is_some_and(asks)
+        let first = self.plan.front().and_then(|first| wire_at(&self.call, &first.target));
+        first != Some(self.call.wire)
     }
 
     /// The client's body, with the first target's model where that target speaks the client's format, and without the

@@ -70,7 +70,8 @@ fn lines(rules: &Rules, principal: &Principal) -> Vec<Line> {
             lines.push(Line { name: name.clone(), target: Some(Rc::clone(target)) });
         }
     }
-    if !lines.is_empty() && principal.barred_from(&[AUTO]).is_none() {
+    // `auto` ranges over what one may use, whatever one's list calls it.
+    if !lines.is_empty() {
         lines.push(Line { name: AUTO.to_owned(), target: None });
     }
     if rules.model_names.is_empty() {

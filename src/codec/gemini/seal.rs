@@ -2,7 +2,7 @@
 //!
 //! Clients send a thought back with the signature they got, and their SDKs want base64 there. A seal of another vendor
 //! goes as the base64 of `weir-seal:<wire>:<r|p>:<id>:<data>`. Google would refuse such a signature, so a body that is
-//! `marked` must not be passed on to it as it is.
+//! `marked` must not be passed on to it as it is. Calls that no Gemini made bear the mark too.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,16 @@ const MARK: &str = "weir-seal:";
 /// What base64 makes of `MARK`, whatever follows it.
 const MARK_IN_BASE64: &str = "d2Vpci1zZWFsO";
 
-/// Whether a request's body holds a seal of another vendor.
+/// What stands in place of a signature on a call that no Gemini made: base64 of `weir-seal:-`. A body that holds it back
+/// has ids and calls that Google refuses as they are: older models take no id, newer ones no call without a signature.
+pub const STRANGER: &str = "d2Vpci1zZWFsOi0=";
+
+/// Whether a signature is none of Google's.
+pub fn is_foreign(signature: &str) -> bool {
+    signature.starts_with(MARK_IN_BASE64)
+}
+
+/// Whether a request's body holds a seal of another vendor, or a call that another vendor's model made.
 pub fn marked(body: &[u8]) -> bool {
     memchr::memmem::find(body, MARK_IN_BASE64.as_bytes()).is_some()
 }
@@ -26,7 +35,7 @@ pub fn read(signature: Cow<'_, str>) -> Seal<'_> {
 }
 
 fn carried(signature: &str) -> Option<Seal<'static>> {
-    if !signature.starts_with(MARK_IN_BASE64) {
+    if !is_foreign(signature) {
         return None;
     }
     let text = String::from_utf8(vector::decode(signature)?).ok()?;
@@ -56,7 +65,7 @@ pub fn signature<'a>(seal: &'a Seal<'_>) -> Cow<'a, str> {
 mod tests {
     use std::borrow::Cow;
 
-    use super::{marked, read, signature};
+    use super::{STRANGER, is_foreign, marked, read, signature};
     use crate::chat::part::Seal;
     use crate::chat::wire::Wire;
 
@@ -81,6 +90,7 @@ mod tests {
                 }
             }
         }
+        assert!(is_foreign(STRANGER) && marked(STRANGER.as_bytes()));
         let own = Seal { wire: Wire::Gemini, data: Cow::Borrowed("c2VhbA=="), redacted: false, id: None };
         assert_eq!(read(Cow::Borrowed("c2VhbA==")), own);
     }

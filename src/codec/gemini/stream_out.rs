@@ -144,9 +144,7 @@ impl Stream {
         let call = Call { id: Cow::Owned(id), name: Cow::Owned(name), arguments, kind, signature: None };
         self.chunk(out, |writer| {
             part_out::call_out(writer, &call, true);
-            if let Some(signature) = &signature {
-                writer.key("thoughtSignature").string(signature);
-            }
+            writer.key("thoughtSignature").string(signature.as_deref().unwrap_or(seal::STRANGER));
         });
     }
 
