@@ -8,7 +8,9 @@
 //!    try at one target.
 //! 3. `ledger` and `telemetry` (floor 4) keep shared counters and say what operators see.
 //! 4. `policy` (floor 3) holds pure decisions: rules and facts in, ranked candidates with reasons out.
-//! 5. `codec` and `config` (floor 2) read and write the wire and the policy file.
+//! 5. `codec` and `config` (floor 2) read and write the wire and the policy file. A request to a provider of the client's own
+//!    API family passes byte for byte; to any other it goes through the form in `chat`, and so does the answer
+//!    (`codec::translate`).
 //! 6. `chat`, `error`, `host` and `http` (floor 1) are the words everybody shares.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]

@@ -8,9 +8,15 @@ use wasm_bindgen_test::wasm_bindgen_test;
 use weir::chat::capability::{Capabilities, Capability};
 use weir::chat::family::ApiFamily;
 use weir::chat::money::{Money, TokenPrice};
+use weir::chat::traits::Traits;
+use weir::chat::wire::Wire;
+use weir::codec::adapt::undo::Undo;
 use weir::codec::openai::head::{Endpoint, decode_head};
 use weir::codec::openai::splice::splice;
 use weir::codec::openai::stream::{Emit, Stream};
+use weir::codec::registry;
+use weir::codec::translate::{StreamTranslation, encode};
+use weir::codec::wire::{Frame, Shape};
 use weir::config::parse::parse_json;
 use weir::host::Timestamp;
 use weir::policy::catalog;
@@ -96,6 +102,59 @@ fn a_stream_comes_out_the_same_at_every_split() {
         out.extend_from_slice(&stream.finish());
         assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(hidden), "chunks of {size}");
     }
+}
+
+/// Anthropic's stream of a call, as OpenAI's clients get it, and OpenAI's request, as Anthropic gets it.
+#[wasm_bindgen_test]
+fn translation_is_the_same_as_on_64_bits() {
+    let events = [
+        r#"{"type":"message_start","message":{"id":"msg_1","model":"m","usage":{"input_tokens":4000000000,"output_tokens":1}}}"#,
+        r#"{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"call_1","name":"f","input":{}}}"#,
+        r#"{"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"{\"a\":1}"}}"#,
+        r#"{"type":"content_block_stop","index":0}"#,
+        r#"{"type":"message_delta","delta":{"stop_reason":"tool_use"},"usage":{"output_tokens":7}}"#,
+        r#"{"type":"message_stop"}"#,
+    ];
+    let bytes: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+    let frame = Frame {
+        id: "0123456789abcdef".to_owned(),
+        model: "m".to_owned(),
+        created: 5_000_000_000,
+        input_tokens: 1,
+        include_usage: true,
+        sse: true,
+    };
+    let client = registry::client(Wire::Chat).expect("a client");
+    for size in [1, 5, bytes.len()] {
+        let provider = registry::provider(Wire::Messages);
+        let mut translation = StreamTranslation::new(provider, (client, Wire::Chat), Undo::default(), &frame);
+        let mut out: Vec<u8> = bytes.as_bytes().chunks(size).flat_map(|chunk| translation.push(chunk)).collect();
+        out.extend(translation.finish());
+        let text = String::from_utf8(out).expect("text");
+        for part in
+            ["\"prompt_tokens\":4000000000", "\"created\":5000000000", "\"call_1\"", "tool_calls", "data: [DONE]"]
+        {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+    let body =
+        br#"{"model":"x","seed":1,"messages":[{"role":"system","content":"S"},{"role":"user","content":"\u00e9"}]}"#;
+    let request = client.decode_request(body).expect("a request");
+    let shape = Shape {
+        model: "claude-x",
+        api: ApiFamily::Anthropic,
+        vendor: "anthropic",
+        traits: Traits::NONE,
+        capabilities: None,
+        max_output: None,
+    };
+    let encoded = encode(&request, Wire::Messages, &shape).expect("a body");
+    assert_eq!(encoded.lost.to_string(), "seed");
+    let text = String::from_utf8(encoded.body).expect("text");
+    assert!(
+        text.contains(r#""model":"claude-x""#) && text.contains(r"\u00e9") && text.contains("max_tokens"),
+        "{text}"
+    );
 }
 
 #[wasm_bindgen_test]

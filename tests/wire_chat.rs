@@ -910,7 +910,10 @@ fn a_cut_or_an_error_is_no_clean_end() {
 #[test]
 fn seals_of_thoughts_go_out_with_their_words() {
     let text = rewrite(&stream_bytes(&fixture(STREAMS, "sealed thoughts of LiteLLM")), &frame());
-    assert!(text.contains(r#""thinking_blocks":[{"index":0,"type":"thinking","thinking":"3+4","signature":"c2ln"}]"#), "{text}");
+    assert!(
+        text.contains(r#""thinking_blocks":[{"index":0,"type":"thinking","thinking":"3+4","signature":"c2ln"}]"#),
+        "{text}"
+    );
 }
 
 // ---- errors ----
