@@ -182,7 +182,8 @@ impl Exchange {
             return false;
         }
         let first = self.plan.front().and_then(|first| wire_at(&self.call, &first.target));
-        first != Some(self.call.wire)
+        // A conversation that would have to be written anew is near enough to be counted here.
+        first != Some(self.call.wire) || self.request.foreign_seals
     }
 
     /// The client's body, with the first target's model where that target speaks the client's format, and without the

@@ -95,11 +95,11 @@ impl<'b> Read<'b> {
         self.embedding.get_or_init(decode).as_ref().map_err(|malformed| *malformed)
     }
 
-    /// Whether the conversation holds thoughts that another vendor sealed.
+    /// Whether the conversation holds thoughts that another vendor sealed, or calls that it is known by.
     pub fn has_foreign_seals(&self) -> bool {
         match self.call.wire {
             Wire::Messages => anthropic::seal::has_foreign_seals(self.body),
-            Wire::Gemini => gemini::seal::marked(self.body),
+            Wire::Gemini => gemini::seal::marked(self.body) || gemini::seal::has_foreign_calls(self.body),
             Wire::Chat | Wire::Responses | Wire::Converse | Wire::Cohere => false,
         }
     }

@@ -44,6 +44,11 @@ impl Request {
         Self { body: body.into(), ..self }.header("content-type", "application/json")
     }
 
+    /// Another body instead of the one it has.
+    pub fn json_again(self, body: impl Into<Vec<u8>>) -> Self {
+        Self { body: body.into(), ..self }
+    }
+
     /// Adds a header; the bytes go out as they are.
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.headers.push((name.as_bytes().to_vec(), value.as_ref().to_vec()));
@@ -271,6 +276,20 @@ impl Exchange {
                 Piece::Data(data) => self.held.push_str(std::str::from_utf8(&data).expect("UTF-8")),
                 Piece::CleanEnd => return None,
                 Piece::Broken => panic!("the stream broke off after {:?}", self.held),
+            }
+        }
+    }
+
+    /// The next event of a stream as it stands, and when it came; `None` at its end, clean or not.
+    pub fn next_block(&mut self) -> Option<(Duration, String)> {
+        loop {
+            if let Some(end) = self.held.find("\n\n") {
+                let rest = self.held.split_off(end + 2);
+                return Some((self.sent.elapsed(), std::mem::replace(&mut self.held, rest)));
+            }
+            match self.next_piece() {
+                Piece::Data(data) => self.held.push_str(std::str::from_utf8(&data).expect("UTF-8")),
+                Piece::CleanEnd | Piece::Broken => return None,
             }
         }
     }

@@ -67,7 +67,7 @@ fn parts<'a>(writer: &mut Writer, all: &[Part<'a>], cited: &mut Vec<Cited<'a>>) 
             }),
             Content::Call(call) => writer.object(|writer| {
                 part_out::call_out(writer, call, true);
-                sign(writer, call.signature.as_deref().or(Some(seal::STRANGER)));
+                sign(writer, call.signature.as_deref());
             }),
             Content::Thought(thought) => {
                 let seal = thought.seal.as_ref().map(seal::signature);

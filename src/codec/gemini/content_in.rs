@@ -9,7 +9,7 @@ use crate::chat::request::{Foreign, Role, Turn};
 use crate::chat::wire::Wire;
 use crate::codec::gemini::member::members;
 use crate::codec::gemini::part_in::{Thing, WirePart, join, json_text, push, read};
-use crate::codec::gemini::{result, seal};
+use crate::codec::gemini::result;
 use crate::codec::json::{Malformed, Scanner};
 
 /// The most calls of one request: each result is sought among them.
@@ -85,7 +85,6 @@ impl<'a> Conversation<'a> {
                 Some(Thing::Call { id, name, arguments }) => {
                     let id = self.call(id, name.clone());
                     let arguments = arguments.map_or(Prose::plain("{}"), json_text);
-                    let signature = signature.filter(|signature| !seal::is_foreign(signature));
                     let call = Call { id, name, arguments, kind: CallKind::Function, signature };
                     said.push(Content::Call(call).into());
                 }

@@ -2,12 +2,14 @@
 //!
 //! Clients send a thought back with the signature they got, and their SDKs want base64 there. A seal of another vendor
 //! goes as the base64 of `weir-seal:<wire>:<r|p>:<id>:<data>`. Google would refuse such a signature, so a body that is
-//! `marked` must not be passed on to it as it is. Calls that no Gemini made bear the mark too.
+//! `marked` must not be passed on to it as it is. The same goes for calls that another vendor's model made.
 
 use std::borrow::Cow;
 
 use crate::chat::part::Seal;
 use crate::chat::wire::Wire;
+use crate::codec::gemini::member::members;
+use crate::codec::json::{Malformed, Scanner};
 use crate::codec::vector;
 
 const MARK: &str = "weir-seal:";
@@ -15,18 +17,48 @@ const MARK: &str = "weir-seal:";
 /// What base64 makes of `MARK`, whatever follows it.
 const MARK_IN_BASE64: &str = "d2Vpci1zZWFsO";
 
-/// What stands in place of a signature on a call that no Gemini made: base64 of `weir-seal:-`. A body that holds it back
-/// has ids and calls that Google refuses as they are: older models take no id, newer ones no call without a signature.
-pub const STRANGER: &str = "d2Vpci1zZWFsOi0=";
-
-/// Whether a signature is none of Google's.
-pub fn is_foreign(signature: &str) -> bool {
-    signature.starts_with(MARK_IN_BASE64)
-}
-
-/// Whether a request's body holds a seal of another vendor, or a call that another vendor's model made.
+/// Whether a request's body holds a seal of another vendor.
 pub fn marked(body: &[u8]) -> bool {
     memchr::memmem::find(body, MARK_IN_BASE64.as_bytes()).is_some()
+}
+
+/// Whether a turn of the conversation holds calls that no Gemini made: they have ids and none of them a signature. Older
+/// models refuse the ids, newer ones calls without a signature, so such a body must not be passed on as it is.
+pub fn has_foreign_calls(body: &[u8]) -> bool {
+    let calls = [&b"functionCall\""[..], b"function_call\""];
+    calls.into_iter().any(|name| memchr::memmem::find(body, name).is_some()) && find_foreign_calls(body).unwrap_or(false)
+}
+
+fn find_foreign_calls(body: &[u8]) -> Result<bool, Malformed> {
+    let mut found = false;
+    members(&mut Scanner::new(body), |scanner, name| {
+        if name != "contents" || scanner.peek()? != b'[' {
+            return scanner.pass();
+        }
+        scanner.array(|scanner| {
+            let (mut named, mut signed) = (false, false);
+            members(scanner, |scanner, name| {
+                if name != "parts" || scanner.peek()? != b'[' {
+                    return scanner.pass();
+                }
+                scanner.array(|scanner| {
+                    members(scanner, |scanner, name| match name {
+                        "functionCall" => members(scanner, |scanner, name| {
+                            named |= name == "id";
+                            scanner.pass()
+                        }),
+                        other => {
+                            signed |= other == "thoughtSignature";
+                            scanner.pass()
+                        }
+                    })
+                })
+            })?;
+            found |= named && !signed;
+            Ok(())
+        })
+    })?;
+    Ok(found)
 }
 
 /// The seal that a `thoughtSignature` holds.
@@ -35,7 +67,7 @@ pub fn read(signature: Cow<'_, str>) -> Seal<'_> {
 }
 
 fn carried(signature: &str) -> Option<Seal<'static>> {
-    if !is_foreign(signature) {
+    if !signature.starts_with(MARK_IN_BASE64) {
         return None;
     }
     let text = String::from_utf8(vector::decode(signature)?).ok()?;
@@ -65,9 +97,26 @@ pub fn signature<'a>(seal: &'a Seal<'_>) -> Cow<'a, str> {
 mod tests {
     use std::borrow::Cow;
 
-    use super::{STRANGER, is_foreign, marked, read, signature};
+    use super::{has_foreign_calls, marked, read, signature};
     use crate::chat::part::Seal;
     use crate::chat::wire::Wire;
+
+    #[test]
+    fn calls_that_no_gemini_made_are_told_by_their_ids() {
+        let body = |parts: &str| format!(r#"{{"contents":[{{"parts":[{{"text":"a"}}]}},{{"role":"model","parts":[{parts}]}}]}}"#);
+        let foreign = [
+            r#"{"functionCall":{"name":"f","id":"call_1","args":{}}}"#,
+            r#"{"text":"b"},{"function_call":{"id":"call_1","name":"f"}},{"functionCall":{"name":"g","id":"call_2"}}"#,
+        ];
+        let own = [
+            r#"{"text":"functionCall\" id"}"#,
+            r#"{"functionCall":{"name":"f","args":{"id":"1"}}}"#,
+            r#"{"functionCall":{"name":"f","id":"1"},"thoughtSignature":"c2VhbA=="},{"functionCall":{"name":"g","id":"2"}}"#,
+        ];
+        assert!(foreign.iter().all(|parts| has_foreign_calls(body(parts).as_bytes())));
+        assert!(!own.iter().any(|parts| has_foreign_calls(body(parts).as_bytes())));
+        assert!(!has_foreign_calls(b"{\"functionCall\""));
+    }
 
     #[test]
     fn seals_of_all_vendors_come_back_as_they_went() {
@@ -90,7 +139,6 @@ mod tests {
                 }
             }
         }
-        assert!(is_foreign(STRANGER) && marked(STRANGER.as_bytes()));
         let own = Seal { wire: Wire::Gemini, data: Cow::Borrowed("c2VhbA=="), redacted: false, id: None };
         assert_eq!(read(Cow::Borrowed("c2VhbA==")), own);
     }

@@ -144,7 +144,9 @@ impl Stream {
         let call = Call { id: Cow::Owned(id), name: Cow::Owned(name), arguments, kind, signature: None };
         self.chunk(out, |writer| {
             part_out::call_out(writer, &call, true);
-            writer.key("thoughtSignature").string(signature.as_deref().unwrap_or(seal::STRANGER));
+            if let Some(signature) = &signature {
+                writer.key("thoughtSignature").string(signature);
+            }
         });
     }
 
