@@ -75,10 +75,8 @@ def contents(event):
 def codex(model):
     settings = HOME / ".codex"
     settings.mkdir(parents=True, exist_ok=True)
-    # It offers the vendor's own web search unless told not to, and most models behind a gateway have none.
-    search = "" if model in SEARCHING else 'web_search = "disabled"\n'
     (settings / "config.toml").write_text(
-        f'model = "{model}"\nmodel_provider = "weir"\n{search}\n[model_providers.weir]\nname = "weir"\nbase_url = "{GATEWAY}/v1"\n'
+        f'model = "{model}"\nmodel_provider = "weir"\n\n[model_providers.weir]\nname = "weir"\nbase_url = "{GATEWAY}/v1"\n'
         'env_key = "WEIR_KEY"\nwire_api = "responses"\nrequest_max_retries = 0\nstream_max_retries = 0\n'
     )
     arguments = json.dumps({"cmd": f"echo {SAID}"})
@@ -90,9 +88,6 @@ def codex(model):
     messages = [item.get("text", "") for item in items if item.get("type") == "agent_message"]
     must(messages and SAID in messages[-1], f"the last word is {messages[-1:]}: {last(text)}")
 
-
-# Names whose model can search the web, so that Codex runs as it comes.
-SEARCHING = ("gpt-5.4", "via-openai", "via-responses", "via-anthropic")
 
 # Every provider for both; the first of each goes by a name that the program knows, which changes what it sends.
 DEEDS = [("Claude Code", claude, "claude-sonnet-4-5"), ("Codex", codex, "gpt-5.4")]

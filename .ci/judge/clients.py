@@ -307,7 +307,9 @@ class Gemini:
         must(self.sdk.models.count_tokens(model=model, contents=ASK).total_tokens > 0, "no tokens")
 
     def embedded(self, model):
-        answer = self.sdk.models.embed_content(model=model, contents=["river", "weir"])
+        # Strings would become parts of one content where the model's name has "gemini" in it.
+        contents = [types.UserContent(word) for word in ("river", "weir")]
+        answer = self.sdk.models.embed_content(model=model, contents=contents)
         must(len(answer.embeddings) == 2 and all(one.values for one in answer.embeddings), "not two vectors")
 
     def listed(self, model):

@@ -62,8 +62,11 @@ fn with_version(body: &[u8]) -> Result<Vec<u8>, Malformed> {
     Ok(replaced(body, open..open, &version))
 }
 
-/// Where a top-level member stands: name and value, and the value alone.
-fn member(body: &[u8], name: &str) -> Result<Option<(Range<usize>, Range<usize>)>, Malformed> {
+/// Where a member stands: name and value, and the value alone.
+type Place = (Range<usize>, Range<usize>);
+
+/// Where a top-level member stands.
+fn member(body: &[u8], name: &str) -> Result<Option<Place>, Malformed> {
     let mut found = None;
     let mut scanner = Scanner::new(body);
     scanner.object(|scanner, key| {

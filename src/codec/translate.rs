@@ -56,6 +56,11 @@ fn write(
         let rule = "an output limit of 0 tokens asks for a warm cache alone, which is Anthropic's";
         return Err(Impossible { feature: Feature::CacheMark, rule });
     }
+    // An answer between the formats is one answer: the client would pay for several and see the first.
+    if request.sampling.choices.is_some_and(|choices| choices > 1) {
+        let rule = "several answers to one request cannot be translated; ask for one, or for a model of your own API";
+        return Err(Impossible { feature: Feature::Choices, rule });
+    }
     let provider = registry::provider(wire);
     let fitted = fit(request, wire, provider.grammar(), shape);
     let mut lost = provider.encode_request(&fitted.request, shape, writer)?;

@@ -32,12 +32,18 @@ pub fn fit<'r, 'a>(request: &'r Request<'a>, wire: Wire, grammar: Grammar, shape
     let emulates = schema::must_emulate(request, wire, shape);
     let mut fitted = Fitted { request: Cow::Borrowed(request), undo: Undo::default(), lost: Features::NONE };
     let disordered = order::must_mend(request);
-    if !emulates && !disordered && !rules.touch(request) {
+    let probabilities = request.sampling.logprobs.is_some();
+    if !emulates && !disordered && !probabilities && !rules.touch(request) {
         return fitted;
     }
     let mut owned = request.clone();
     if disordered {
         order::mend(&mut owned);
+    }
+    if probabilities {
+        // Each vendor has a shape of its own for them, and none is translated.
+        owned.sampling.logprobs = None;
+        fitted.lost.insert(Feature::Logprobs);
     }
     if emulates {
         fitted.undo.schema_tool = schema::emulate(&mut owned, shape, &mut fitted.lost);

@@ -38,7 +38,7 @@ pub fn split(id: &str) -> (&str, Option<String>) {
             c => c,
         })
         .collect();
-    while signature.len() % 4 != 0 {
+    while !signature.len().is_multiple_of(4) {
         signature.push('=');
     }
     (id, Some(signature))

@@ -26,7 +26,8 @@ pub fn marked(body: &[u8]) -> bool {
 /// models refuse the ids, newer ones calls without a signature, so such a body must not be passed on as it is.
 pub fn has_foreign_calls(body: &[u8]) -> bool {
     let calls = [&b"functionCall\""[..], b"function_call\""];
-    calls.into_iter().any(|name| memchr::memmem::find(body, name).is_some()) && find_foreign_calls(body).unwrap_or(false)
+    calls.into_iter().any(|name| memchr::memmem::find(body, name).is_some())
+        && find_foreign_calls(body).unwrap_or(false)
 }
 
 fn find_foreign_calls(body: &[u8]) -> Result<bool, Malformed> {
@@ -103,7 +104,9 @@ mod tests {
 
     #[test]
     fn calls_that_no_gemini_made_are_told_by_their_ids() {
-        let body = |parts: &str| format!(r#"{{"contents":[{{"parts":[{{"text":"a"}}]}},{{"role":"model","parts":[{parts}]}}]}}"#);
+        let body = |parts: &str| {
+            format!(r#"{{"contents":[{{"parts":[{{"text":"a"}}]}},{{"role":"model","parts":[{parts}]}}]}}"#)
+        };
         let foreign = [
             r#"{"functionCall":{"name":"f","id":"call_1","args":{}}}"#,
             r#"{"text":"b"},{"function_call":{"id":"call_1","name":"f"}},{"functionCall":{"name":"g","id":"call_2"}}"#,

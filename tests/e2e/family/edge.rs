@@ -110,8 +110,15 @@ fn a_body_that_breaks_off_is_no_answer() {
         for client in [Client::Chat, Client::Responses, Client::Gemini] {
             stage.mock(name).heal();
             stage.mock(name).fault(&json!({"cut_body": true}));
-            let Some(answer) = client.request(name, &client.ask("hi"), false).try_send(stage.envoy.address) else { continue };
-            assert!(answer.status >= 500 || !answer.clean_end, "{client:?} to {name}: {} {}", answer.status, answer.text());
+            let Some(answer) = client.request(name, &client.ask("hi"), false).try_send(stage.envoy.address) else {
+                continue;
+            };
+            assert!(
+                answer.status >= 500 || !answer.clean_end,
+                "{client:?} to {name}: {} {}",
+                answer.status,
+                answer.text()
+            );
         }
     }
     stage.envoy.expect_no_trap();

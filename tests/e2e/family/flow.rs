@@ -97,7 +97,9 @@ fn a_stream_that_just_ends_is_told_as_an_error() {
             stage.ask(client, name, &client.ask("How deep is the river?"), true);
             // The mock's own stream for this very request, without its last third.
             let received = stage.last(name);
-            let again = Request::new("POST", &received.path).header("anthropic-version", "2023-06-01").json(received.body.as_str());
+            let again = Request::new("POST", &received.path)
+                .header("anthropic-version", "2023-06-01")
+                .json(received.body.as_str());
             let own = again.send(stage.mock(name).address).text();
             let cut = own[..own.len() * 2 / 3].rfind("\n\n").unwrap() + 2;
             stage.mock(name).fault(&json!({"body": &own[..cut], "content_type": "text/event-stream"}));
@@ -124,7 +126,9 @@ fn a_stream_is_the_same_in_pieces_of_every_size() {
                     stage.mock(name).fault(&json!({"chunk_bytes": size}));
                     let answer = stage.send(&request);
                     let said = stream_of(client, &answer.text());
-                    let parts = |said: &Said| (said.text.clone(), said.finish.clone(), said.pieces, format!("{:?}", said.calls));
+                    let parts = |said: &Said| {
+                        (said.text.clone(), said.finish.clone(), said.pieces, format!("{:?}", said.calls))
+                    };
                     assert_eq!(parts(&said), parts(&plain), "{client:?} to {name} in pieces of {size}");
                     assert!(said.ended, "{client:?} to {name} in pieces of {size}");
                 }
@@ -155,8 +159,14 @@ fn no_event_waits_for_the_next() {
                 let mut moments: Vec<Duration> = Vec::new();
                 while let Some((after, block)) = exchange.next_block() {
                     let said = if client == Client::Messages || client == Client::Responses {
-                        usize::from(events(&block).iter().any(|(_, data)| data["type"].as_str().is_some_and(|kind| kind.ends_with("delta"))
-                            && (client == Client::Responses || data["delta"]["text"].as_str().or(data["delta"]["partial_json"].as_str()).is_some_and(|piece| !piece.is_empty()))))
+                        usize::from(events(&block).iter().any(|(_, data)| {
+                            data["type"].as_str().is_some_and(|kind| kind.ends_with("delta"))
+                                && (client == Client::Responses
+                                    || data["delta"]["text"]
+                                        .as_str()
+                                        .or(data["delta"]["partial_json"].as_str())
+                                        .is_some_and(|piece| !piece.is_empty()))
+                        }))
                     } else if block.contains("[DONE]") || block.starts_with(':') || block.trim().is_empty() {
                         0
                     } else {
@@ -206,7 +216,11 @@ fn a_client_that_asks_chat_for_usage_gets_it_from_every_family() {
         let (said, decision) = stage.ask(Client::Chat, name, &body, true);
         let audit = stage.audit_of(&decision);
         let (input, cached, output) = said.usage.expect("a usage");
-        assert_eq!((&audit["input"], &audit["cache_read"], &audit["output"]), (&json!(input), &json!(cached), &json!(output)), "{name}");
+        assert_eq!(
+            (&audit["input"], &audit["cache_read"], &audit["output"]),
+            (&json!(input), &json!(cached), &json!(output)),
+            "{name}"
+        );
     }
 }
 
@@ -247,7 +261,11 @@ fn an_array_stream_of_gemini_s_comes_from_every_family() {
         let said = crate::family::said::gemini(chunks);
         assert!(said.text.contains(&format!("provider {name} ")) && said.finish == "STOP", "{name}: {said:?}");
         let audit = stage.audit(&answer);
-        assert_eq!((audit["usage"].as_str(), audit["outcome"].as_str()), (Some("reported"), Some("ok")), "{name}: {audit}");
+        assert_eq!(
+            (audit["usage"].as_str(), audit["outcome"].as_str()),
+            (Some("reported"), Some("ok")),
+            "{name}: {audit}"
+        );
         // Broken off in the middle, it is still an array, and ends in an error.
         if !passes(Client::Gemini, name) {
             stage.mock(name).fault(&json!({"error_event_after": 2, "times": 1}));

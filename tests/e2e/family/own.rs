@@ -15,7 +15,8 @@ const NARROW_KEY: &str = "sk-narrow-0815";
 
 fn stage(design: Failover) -> Stage {
     Stage::with(design, |policy| {
-        let key = json!({"id": "narrow", "sha256": hash(NARROW_KEY), "team": "growth", "models": ["anthropic", "gemini"]});
+        let key =
+            json!({"id": "narrow", "sha256": hash(NARROW_KEY), "team": "growth", "models": ["anthropic", "gemini"]});
         policy["keys"].as_array_mut().unwrap().push(key);
     })
 }

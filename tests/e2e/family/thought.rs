@@ -16,7 +16,9 @@ fn seals(body: &Value, found: &mut Vec<String>) {
         Value::Object(members) => {
             for (name, value) in members {
                 match (name.as_str(), value) {
-                    ("signature" | "thoughtSignature" | "encrypted_content" | "data", Value::String(text)) => found.push(text.clone()),
+                    ("signature" | "thoughtSignature" | "encrypted_content" | "data", Value::String(text)) => {
+                        found.push(text.clone())
+                    }
                     _ => seals(value, found),
                 }
             }

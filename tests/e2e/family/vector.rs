@@ -20,7 +20,8 @@ const EMBEDDERS: [(&str, &str, &str); 5] = [
 fn stage(design: Failover) -> Stage {
     Stage::with(design, |policy| {
         for (name, provider, model) in EMBEDDERS {
-            policy["models"][name] = json!({"targets": [{"provider": provider, "model": model, "price": {"input": 1, "output": 0}}]});
+            policy["models"][name] =
+                json!({"targets": [{"provider": provider, "model": model, "price": {"input": 1, "output": 0}}]});
         }
     })
 }
@@ -30,7 +31,12 @@ fn openai(stage: &Stage, body: &Value) -> Response {
 }
 
 fn floats(value: &Value) -> Vec<f32> {
-    value.as_array().unwrap_or_else(|| panic!("no numbers: {value}")).iter().map(|number| number.as_f64().unwrap() as f32).collect()
+    value
+        .as_array()
+        .unwrap_or_else(|| panic!("no numbers: {value}"))
+        .iter()
+        .map(|number| number.as_f64().unwrap() as f32)
+        .collect()
 }
 
 /// The numbers in base64 of four little-endian bytes each.
@@ -44,10 +50,13 @@ fn decoded(text: &str) -> Vec<f32> {
         other => panic!("{other} is no digit"),
     };
     let bits: Vec<u8> = text.trim_end_matches('=').bytes().map(digits).collect();
-    let bytes: Vec<u8> = bits.chunks(4).flat_map(|four| {
-        let word = four.iter().fold(0_u32, |word, bits| word << 6 | u32::from(*bits)) << (6 * (4 - four.len()));
-        word.to_be_bytes()[1..four.len()].to_vec()
-    }).collect();
+    let bytes: Vec<u8> = bits
+        .chunks(4)
+        .flat_map(|four| {
+            let word = four.iter().fold(0_u32, |word, bits| word << 6 | u32::from(*bits)) << (6 * (4 - four.len()));
+            word.to_be_bytes()[1..four.len()].to_vec()
+        })
+        .collect();
     bytes.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect()
 }
 

@@ -129,7 +129,7 @@ pub fn steering(mut texts: Vec<String>) -> String {
 }
 
 /// What follows the model's last turn, where `is_models` tells the model's turns.
-pub fn since<'v>(turns: &'v [Value], is_models: impl Fn(&Value) -> bool) -> &'v [Value] {
+pub fn since(turns: &[Value], is_models: impl Fn(&Value) -> bool) -> &[Value] {
     let from = turns.iter().rposition(is_models).map_or(0, |at| at.saturating_add(1));
     turns.get(from..).unwrap_or_default()
 }

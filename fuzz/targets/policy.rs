@@ -1,0 +1,4 @@
+//! Feeds `check::policy`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| weir_fuzz::check::policy(data));

@@ -1,0 +1,4 @@
+//! Feeds `check::sse`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| weir_fuzz::check::sse(data));

@@ -1,0 +1,4 @@
+//! Feeds `check::stream`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| weir_fuzz::check::stream(data));
