@@ -80,7 +80,7 @@ in_both_designs! {
             let narrow = stage.send(&get(client, path, NARROW_KEY));
             let mut few = names(client, &narrow.json());
             few.sort();
-            assert_eq!(few, ["anthropic", "gemini"], "{client:?} {path}");
+            assert_eq!(few, ["anthropic", "auto", "gemini"], "{client:?} {path}");
             let stranger = stage.send(&get(client, path, "sk-nobody"));
             assert_eq!(error(client, &stranger).0, 401, "{}", stranger.text());
         }
