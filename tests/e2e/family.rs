@@ -6,6 +6,7 @@ mod flow;
 mod loss;
 mod matrix;
 mod own;
+mod rich;
 mod said;
 mod speak;
 mod stage;

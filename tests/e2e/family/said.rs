@@ -378,6 +378,20 @@ fn messages(body: &Value) -> Said {
     said
 }
 
+/// Adds a delta to its block; says whether it is one of text.
+fn grow(block: &mut Value, delta: &Value) -> bool {
+    let kind = delta["type"].as_str().unwrap_or_default();
+    let member = match kind {
+        "text_delta" => "text",
+        "thinking_delta" => "thinking",
+        "signature_delta" => "signature",
+        other => panic!("a strange delta {other:?}"),
+    };
+    let piece = delta[member].as_str().unwrap_or_else(|| panic!("no {member} in {delta}"));
+    block[member] = json!(format!("{}{piece}", block[member].as_str().unwrap_or_default()));
+    member == "text"
+}
+
 fn messages_stream(events: &[(String, Value)]) -> Said {
     let mut body = Value::Null;
     let mut open: Option<(u64, String)> = None;
@@ -399,25 +413,12 @@ fn messages_stream(events: &[(String, Value)]) -> Said {
                 let (at, arguments) = open.as_mut().unwrap_or_else(|| panic!("no block is open: {data}"));
                 assert_eq!(index, Some(*at), "{data}");
                 let block = body["content"].as_array_mut().unwrap().last_mut().unwrap();
-                let delta = &data["delta"];
-                let mut add = |member: &str| {
-                    let piece = delta[member].as_str().unwrap_or_else(|| panic!("no {member} in {data}"));
-                    let so_far = block[member].as_str().unwrap_or_default();
-                    block[member] = json!(format!("{so_far}{piece}"));
-                };
-                match delta["type"].as_str() {
-                    Some("text_delta") => {
-                        add("text");
-                        pieces += 1;
-                    }
-                    Some("thinking_delta") => add("thinking"),
-                    Some("signature_delta") => add("signature"),
-                    Some("input_json_delta") => {
-                        let piece = delta["partial_json"].as_str().expect("a piece");
+                match data["delta"]["partial_json"].as_str() {
+                    Some(piece) => {
                         arguments.push_str(piece);
                         argument_pieces += usize::from(!piece.is_empty());
                     }
-                    other => panic!("a strange delta {other:?}"),
+                    None => pieces += usize::from(grow(block, &data["delta"])),
                 }
             }
             "content_block_stop" => {
