@@ -9,6 +9,7 @@ use crate::chat::failure::{Failure, FailureKind};
 use crate::chat::part::{Call, CallKind, Content, Part};
 use crate::chat::prose::Prose;
 use crate::chat::wire::Wire;
+use crate::codec::adapt::chatter::Chatter;
 use crate::codec::adapt::{custom, seal};
 use crate::codec::json::unescape;
 
@@ -45,6 +46,11 @@ impl Undo {
     /// Puts a whole answer back. `client` is the wire it goes to.
     pub fn answer(&self, answer: &mut Answer<'_>, client: Wire) {
         let mut unwrapped = false;
+        let answers = |part: &Part<'_>| matches!(&part.content, Content::Call(call) if self.is_answer(&call.name));
+        if answer.parts.iter().any(answers) {
+            // Words around it are no part of it.
+            answer.parts.retain(|part| !matches!(part.content, Content::Text { .. }));
+        }
         for part in &mut answer.parts {
             let Content::Call(call) = &mut part.content else { continue };
             if self.is_answer(&call.name) {
@@ -85,6 +91,8 @@ pub struct UndoStream {
     client: Wire,
     /// The block of the answer that comes as a tool's argument.
     answer: Option<u32>,
+    /// What is said beside it.
+    chatter: Chatter,
     /// Whether a call was seen that is none of ours.
     calls: bool,
     /// Custom calls whose arguments are held.
@@ -98,7 +106,16 @@ pub struct UndoStream {
 impl UndoStream {
     /// A stream's start. `client` is the wire it goes to.
     pub fn new(undo: Undo, client: Wire) -> Self {
-        Self { undo, client, answer: None, calls: false, held: Vec::new(), wrapped: Vec::new(), failed: false }
+        Self {
+            undo,
+            client,
+            answer: None,
+            chatter: Chatter::default(),
+            calls: false,
+            held: Vec::new(),
+            wrapped: Vec::new(),
+            failed: false,
+        }
     }
 
     /// Puts one event back.
@@ -106,6 +123,7 @@ impl UndoStream {
         if self.failed {
             return;
         }
+        let Some(event) = self.beside(event, sink) else { return };
         match event {
             Event::Open { block, opening: Opening::Call { id, name, kind, signature } } => {
                 if self.undo.is_answer(&name) {
@@ -151,6 +169,34 @@ impl UndoStream {
         }
     }
 
+    /// Holds what is said beside an answer that is to come as a tool's argument; gives back what is none of it.
+    fn beside<'a>(&mut self, event: Event<'a>, sink: &mut dyn FnMut(Event<'_>)) -> Option<Event<'a>> {
+        if self.undo.schema_tool.is_none() {
+            return Some(event);
+        }
+        let event = self.chatter.take(event);
+        if self.chatter.is_over() {
+            self.fail("what was said beside the answer is over 1 MiB", sink);
+            return None;
+        }
+        let ends = matches!(event, Some(Event::Finish(_) | Event::Failure(_) | Event::Done));
+        if ends && self.answer.is_none() {
+            self.chatter.tell(sink);
+        }
+        event
+    }
+
+    fn fail(&mut self, message: &'static str, sink: &mut dyn FnMut(Event<'_>)) {
+        self.failed = true;
+        sink(Event::Failure(Failure {
+            kind: FailureKind::Server,
+            status: 502,
+            message: Cow::Borrowed(message),
+            code: Some(Cow::Borrowed("upstream_error")),
+            param: None,
+        }));
+    }
+
     fn text(&mut self, block: u32, text: Prose<'_>, sink: &mut dyn FnMut(Event<'_>)) {
         if self.wrapped.contains(&block) {
             return sink(Event::Delta { block, delta: Delta::Text(custom::inside(&text)) });
@@ -163,14 +209,53 @@ impl UndoStream {
             Prose::Escaped(bytes) => held.push_str(&unescape(bytes)),
         }
         if self.held.iter().map(|(_, text)| text.len()).sum::<usize>() > MOST_HELD {
-            self.failed = true;
-            sink(Event::Failure(Failure {
-                kind: FailureKind::Server,
-                status: 502,
-                message: Cow::Borrowed("the call of a custom tool is over 1 MiB"),
-                code: Some(Cow::Borrowed("upstream_error")),
-                param: None,
-            }));
+            self.fail("the call of a custom tool is over 1 MiB", sink);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+    use std::borrow::Cow;
+
+    use super::{Undo, UndoStream};
+    use crate::chat::answer::Finish;
+    use crate::chat::event::{Delta, Event, Opening};
+    use crate::chat::part::CallKind;
+    use crate::chat::prose::Prose;
+    use crate::chat::wire::Wire;
+
+    fn events(calls: bool) -> Vec<Event<'static>> {
+        let text = |block, text: &'static str| Event::Delta { block, delta: Delta::Text(Prose::plain(text)) };
+        let mut all = vec![Event::Open { block: 0, opening: Opening::Text }, text(0, "I will "), text(0, "use it.")];
+        if calls {
+            let (id, name) = (Cow::Borrowed("c"), Cow::Borrowed("answer"));
+            let opening = Opening::Call { id, name, kind: CallKind::Function, signature: None };
+            all.extend([Event::Open { block: 1, opening }, text(1, "{}"), Event::Close { block: 1 }]);
+        }
+        all.extend([Event::Close { block: 0 }, Event::Finish(if calls { Finish::ToolCalls } else { Finish::Stop })]);
+        all.push(Event::Done);
+        all
+    }
+
+    fn said(calls: bool) -> (String, bool) {
+        let undo = Undo { schema_tool: Some("answer".to_owned()), ..Undo::default() };
+        let mut stream = UndoStream::new(undo, Wire::Chat);
+        let (mut words, mut stops) = (String::new(), false);
+        for event in events(calls) {
+            stream.event(event, &mut |event| match event {
+                Event::Delta { delta: Delta::Text(Prose::Plain(text)), .. } => words.push_str(&text),
+                Event::Finish(finish) => stops = finish == Finish::Stop,
+                _ => {}
+            });
+        }
+        (words, stops)
+    }
+
+    #[test]
+    fn words_beside_an_answer_are_no_part_of_it() {
+        assert_eq!(said(true), ("{}".to_owned(), true));
+        assert_eq!(said(false), ("I will use it.".to_owned(), true));
     }
 }
