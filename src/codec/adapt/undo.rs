@@ -245,6 +245,7 @@ mod tests {
         let (mut words, mut stops) = (String::new(), false);
         for event in events(calls) {
             stream.event(event, &mut |event| match event {
+                Event::Open { block, .. } => assert_eq!(block, 0, "blocks are counted without a gap"),
                 Event::Delta { delta: Delta::Text(Prose::Plain(text)), .. } => words.push_str(&text),
                 Event::Finish(finish) => stops = finish == Finish::Stop,
                 _ => {}
