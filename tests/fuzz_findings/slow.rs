@@ -164,6 +164,16 @@ fn chat() -> Vec<(String, String)> {
             "the same id".to_owned(),
             body(&many(|_| format!(r#"{{"role":"assistant","tool_calls":[{}]}},{}"#, call(1), result(1))), ""),
         ),
+        (
+            "custom calls and results".to_owned(),
+            body(
+                &format!(
+                    r#"{{"role":"assistant","tool_calls":[{}]}},{results}"#,
+                    many(|i| format!(r#"{{"id":"call.{i}","type":"custom","custom":{{"name":"f {i}","input":"x"}}}}"#))
+                ),
+                "",
+            ),
+        ),
         ("stops".to_owned(), body(user, &format!(r#","stop":[{}]"#, many(|i| format!("\"{i}\""))))),
         ("metadata".to_owned(), body(user, &format!(r#","metadata":{{{}}}"#, members()))),
         (

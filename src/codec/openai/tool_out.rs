@@ -16,11 +16,11 @@ pub(super) fn write(writer: &mut Writer, request: &Request<'_>, target: &mut Tar
     let choice = request.tool_choice.as_ref();
     let allowed = match choice {
         // Vendors without `allowed_tools` are shown no others.
-        Some(ToolChoice::Some(names) | ToolChoice::SomeRequired(names)) if !target.vendor.is_openai() => Some(names),
+        Some(choice) if !target.vendor.is_openai() => choice.subset(),
         _ => None,
     };
-    let shown = |tool: &Tool<'_>| match (name_of(tool), allowed) {
-        (Some(name), Some(allowed)) => allowed.iter().any(|one| one == name),
+    let shown = |tool: &Tool<'_>| match (name_of(tool), &allowed) {
+        (Some(name), Some(allowed)) => allowed.contains(name),
         _ => true,
     };
     let mut web_search = request.web_search;
