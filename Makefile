@@ -1,7 +1,7 @@
 # Every task of the project; the work itself is in .ci/. Plain `make` lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test build lint bench e2e judges clients e2e-clients setup
+.PHONY: help run demo test build lint bench e2e judges clients e2e-clients fuzz setup
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1 /p' $(MAKEFILE_LIST) | while read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -35,6 +35,9 @@ clients: ## the official SDKs, unmodified, through a real Envoy to every other v
 
 e2e-clients: ## LangChain, LlamaIndex, Vercel's ai, Claude Code and Codex the same way (800 MB of programs)
 	@.ci/test.sh e2e-clients
+
+fuzz: ## hostile input for every parser, 600 seconds a target (SECONDS=5 TARGET=stream: less)
+	@.ci/fuzz.sh $(TARGET) $(if $(SECONDS),--seconds $(SECONDS))
 
 setup: ## gets the toolchain's targets, Envoy and the test tools, and nothing else
 	@.ci/setup.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Gets what the project needs, once: setup.sh [rust] [wasm] [envoy] [node] [judges] [clients]; no argument means all but
-# the clients, which `make e2e-clients` alone needs.
+# Gets what the project needs, once: setup.sh [rust] [wasm] [envoy] [node] [judges] [clients] [fuzz]; no argument means all
+# but the clients, which `make e2e-clients` alone needs, and what `make fuzz` does.
 # A second run finds everything and returns at once. Installs into .tools/ alone, but for the two WebAssembly targets
 # (rustup's own folder, or Debian packages when run as root).
 #
@@ -10,6 +10,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 readonly ENVOY_VERSION='1.40.*'
+readonly CARGO_FUZZ_VERSION=0.13.1
 readonly DEBIAN_PACKAGES=(rustc-web cargo-web rust-web-src lld-22 wasi-libc)
 readonly TARGETS=(wasm32-wasip1 wasm32-unknown-unknown)
 readonly STAMPS=$TOOLS/stamps
@@ -168,10 +169,23 @@ setup_clients() {
   stamp clients/node "$sum"
 }
 
+setup_fuzz() {
+  setup_rust
+  command -v c++ >/dev/null || die "no C++ compiler here, and libFuzzer is C++: apt-get install g++"
+  command -v python3 >/dev/null || die "no python3 here, and it makes the seeds: apt-get install python3"
+  if stamped fuzz "$CARGO_FUZZ_VERSION" && [ -x "$TOOLS/bin/cargo-fuzz" ]; then return; fi
+  say "building cargo-fuzz $CARGO_FUZZ_VERSION (a minute, once)"
+  CARGO_TARGET_DIR=$TOOLS/build quietly cargo-fuzz cargo install --locked --force --root "$TOOLS" \
+    --version "=$CARGO_FUZZ_VERSION" cargo-fuzz ||
+    die "cargo-fuzz does not build; is there a network? By hand: cargo install --root .tools --version =$CARGO_FUZZ_VERSION cargo-fuzz"
+  rm -rf "$TOOLS/build"
+  stamp fuzz "$CARGO_FUZZ_VERSION"
+}
+
 [ $# -gt 0 ] || set -- rust wasm envoy node judges
 for step; do
   case $step in
-    rust | wasm | envoy | node | judges | clients) "setup_$step" ;;
-    *) die "setup.sh knows rust, wasm, envoy, node, judges and clients, not \"$step\"" ;;
+    rust | wasm | envoy | node | judges | clients | fuzz) "setup_$step" ;;
+    *) die "setup.sh knows rust, wasm, envoy, node, judges, clients and fuzz, not \"$step\"" ;;
   esac
 done

@@ -1,6 +1,7 @@
 //! A request to a model in the form between the wire formats. It borrows from the body it was read from.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::chat::part::{CacheMark, Part};
@@ -141,6 +142,16 @@ pub enum ToolChoice<'a> {
     Some(Vec<Cow<'a, str>>),
     /// At least one of these.
     SomeRequired(Vec<Cow<'a, str>>),
+}
+
+impl ToolChoice<'_> {
+    /// The tools that the model may choose among, where some are named.
+    pub fn subset(&self) -> Option<HashSet<&str>> {
+        match self {
+            Self::Some(names) | Self::SomeRequired(names) => Some(names.iter().map(AsRef::as_ref).collect()),
+            Self::Auto | Self::None | Self::Required | Self::One(_) => None,
+        }
+    }
 }
 
 /// The form of the answer.

@@ -497,6 +497,27 @@ pub(crate) fn find_quote_or_escape(bytes: &[u8], at: usize) -> Option<usize> {
     memchr::memchr2(b'"', b'\\', rest).map(|offset| at + offset)
 }
 
+/// A JSON value that the scanner let through as RFC 8259 has it, and on one line: server-sent events end at a line's end.
+/// Control characters in strings are escaped, broken UTF-8 becomes U+FFFD, white space between goes; a value without any
+/// of them stays as it is.
+pub fn one_line(json: &[u8]) -> Cow<'_, [u8]> {
+    if is_sound(json) {
+        return Cow::Borrowed(json);
+    }
+    let mut out = Vec::with_capacity(json.len() + 16);
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in String::from_utf8_lossy(json).bytes() {
+        match byte {
+            0..0x20 if in_string => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+            0..=b' ' if !in_string => {}
+            other => out.push(other),
+        }
+        in_string ^= byte == b'"' && !escaped;
+        escaped = in_string && byte == b'\\' && !escaped;
+    }
+    Cow::Owned(out)
+}
+
 /// Whether bytes between quotes are what RFC 8259 allows there, escapes aside: UTF-8 without control characters.
 fn is_sound(inner: &[u8]) -> bool {
     let (words, rest) = inner.as_chunks::<8>();

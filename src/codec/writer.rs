@@ -2,7 +2,7 @@
 //! without the bytes.
 
 use crate::chat::prose::{Json, Prose};
-use crate::codec::json::write_string;
+use crate::codec::json::{one_line, write_string};
 
 /// JSON in the making. The caller closes what it opens; `object` and `array` do it for them.
 #[derive(Debug)]
@@ -101,11 +101,11 @@ impl Writer {
         self.raw(value.bytes());
     }
 
-    /// Bytes that are one JSON value.
+    /// Bytes that are one JSON value, put on one line and mended where they hold what no JSON may (see `one_line`).
     pub fn raw(&mut self, value: &[u8]) {
         self.separate();
         if !self.discards {
-            self.out.extend_from_slice(value);
+            self.out.extend_from_slice(&one_line(value));
         }
     }
 

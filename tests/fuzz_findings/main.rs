@@ -51,3 +51,13 @@ fn every_given_seed_passes() {
     }
     assert_eq!(failed, 0);
 }
+
+#[test]
+fn raw_json_that_is_not_sound_is_mended_on_its_way() {
+    let schema = b"\x03{\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"a\"}]}],\"generationConfig\":{\"responseMimeType\":\"application/json\",\"responseJsonSchema\":{\"type\":\"integ\xe9r\",\n\"title\":\"\x01\"}}}";
+    check::request(schema);
+    let item = b"\x01\x00{\"id\":\"r\",\"object\":\"response\",\"status\":\"completed\",\"output\":[{\"id\":\"rs\",\"type\":\"re\xffsoning\",\"summary\":[]}]}";
+    check::answer(item);
+    let annotation = b"\x00\x00\x00\x00data: {\"choices\":[{\"delta\":{\"content\":\"abcd\",\"annotations\":[{\"type\":\"url_citation\",\"url_citation\":{\"start_index\":0,\"end_index\":4,\"\xe0itle\":\"T\",\"url\":\"https://example.com\"}}]}}]}\n\n";
+    check::stream(annotation);
+}

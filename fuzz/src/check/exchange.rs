@@ -193,7 +193,7 @@ fn drive(gateway: &Rc<Gateway>, plan: &Plan<'_>, host: &Restless) {
         }
         run.call(turn as u8 + 1);
     }
-    let by = if plan.seed % 2 == 0 { EndedBy::Other } else { EndedBy::Client };
+    let by = if plan.seed.is_multiple_of(2) { EndedBy::Other } else { EndedBy::Client };
     let steps = run.exchange.close(by, host);
     run.look(&steps, Side::Client);
     let steps = run.exchange.close(EndedBy::Client, host);

@@ -69,7 +69,7 @@ fn watched(bytes: &[u8], seed: u8) {
 pub fn event_stream(data: &[u8]) {
     let Some((seed, bytes)) = data.split_first() else { return };
     let mut bytes = bytes.to_vec();
-    if seed % 2 == 1 {
+    if !seed.is_multiple_of(2) {
         put_right(&mut bytes);
     }
     let read = |pieces: &[&[u8]]| {

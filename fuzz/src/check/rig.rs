@@ -29,8 +29,11 @@ pub fn provider(pick: u8) -> Wire {
     Wire::ALL[usize::from(pick) % Wire::ALL.len()]
 }
 
+/// Three targets: API, vendor, model.
+type Three = [(ApiFamily, &'static str, &'static str); 3];
+
 /// The API and a vendor and a model for each of three targets of a format.
-const TARGETS: [(Wire, [(ApiFamily, &str, &str); 3]); 6] = [
+const TARGETS: [(Wire, Three); 6] = [
     (
         Wire::Chat,
         [
@@ -106,7 +109,7 @@ pub fn shape(wire: Wire, pick: u8) -> Shape<'static> {
             capabilities.insert(one);
         }
     }
-    let known = pick % 5 != 0;
+    let known = !pick.is_multiple_of(5);
     Shape {
         model,
         api,

@@ -26,7 +26,7 @@ pub fn stream(data: &[u8]) {
     let [from, to, seed, options, body @ ..] = data else { return };
     let from = provider(*from);
     let (client, to) = client(*to);
-    let framed = from == Wire::Converse && seed % 2 == 0;
+    let framed = from == Wire::Converse && seed.is_multiple_of(2);
     let bytes = if framed { frames(body) } else { body.to_vec() };
     let translated = |pieces: &[&[u8]]| {
         let mut stream =

@@ -1,6 +1,7 @@
 //! A request fitted to a target, before its wire writes it.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use crate::chat::feature::{Feature, Features};
 use crate::chat::part::{Call, CallKind, CallResult, Content, Part};
@@ -49,12 +50,19 @@ pub fn fit<'r, 'a>(request: &'r Request<'a>, wire: Wire, grammar: Grammar, shape
         fitted.undo.schema_tool = schema::emulate(&mut owned, shape, &mut fitted.lost);
     }
     rules.tools(&mut owned, &mut fitted);
-    let names: Vec<(String, String)> = fitted.undo.names.clone();
+    let names = by_own(&fitted.undo);
     for part in owned.turns.iter_mut().flat_map(|turn| &mut turn.parts) {
         rules.part(part, &names);
     }
     fitted.request = Cow::Owned(owned);
     fitted
+}
+
+/// Changed names of tools, by the client's own.
+type Names<'u> = HashMap<&'u str, &'u str>;
+
+fn by_own(undo: &Undo) -> Names<'_> {
+    undo.names.iter().map(|(fit, own)| (own.as_str(), fit.as_str())).collect()
 }
 
 struct Rules {
@@ -124,7 +132,7 @@ impl Rules {
                 Tool::Hosted { .. } => {}
             }
         }
-        let names = &fitted.undo.names;
+        let names = &by_own(&fitted.undo);
         match &mut request.tool_choice {
             Some(ToolChoice::One(name)) => renamed(name, names),
             Some(ToolChoice::Some(all) | ToolChoice::SomeRequired(all)) => {
@@ -134,7 +142,7 @@ impl Rules {
         }
     }
 
-    fn part(&self, part: &mut Part<'_>, names: &[(String, String)]) {
+    fn part(&self, part: &mut Part<'_>, names: &Names<'_>) {
         match &mut part.content {
             Content::Call(call) => self.call(call, names),
             Content::Result(result) => self.result(result, names),
@@ -146,7 +154,7 @@ impl Rules {
         }
     }
 
-    fn call(&self, call: &mut Call<'_>, names: &[(String, String)]) {
+    fn call(&self, call: &mut Call<'_>, names: &Names<'_>) {
         if self.wire == Wire::Gemini && call.signature.is_none() {
             call.signature = seal::split(&call.id).1.map(Cow::Owned);
         }
@@ -159,7 +167,7 @@ impl Rules {
         }
     }
 
-    fn result(&self, result: &mut CallResult<'_>, names: &[(String, String)]) {
+    fn result(&self, result: &mut CallResult<'_>, names: &Names<'_>) {
         result.id = self.id(&result.id);
         if let Some(name) = &mut result.name {
             renamed(name, names);
@@ -170,9 +178,9 @@ impl Rules {
     }
 }
 
-fn renamed(name: &mut Cow<'_, str>, names: &[(String, String)]) {
-    if let Some((fit, _)) = names.iter().find(|(_, own)| **own == **name) {
-        *name = Cow::Owned(fit.clone());
+fn renamed(name: &mut Cow<'_, str>, names: &Names<'_>) {
+    if let Some(fit) = names.get(&**name) {
+        *name = Cow::Owned((*fit).to_owned());
     }
 }
 

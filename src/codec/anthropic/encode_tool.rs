@@ -39,15 +39,12 @@ pub(super) struct Tools<'r, 'a> {
 impl<'r, 'a> Tools<'r, 'a> {
     /// Decides which tools are written and which is chosen.
     pub(super) fn new(request: &'r Request<'a>, shape: &Shape<'_>, lost: &mut Features) -> Result<Self, Impossible> {
-        let subset = match &request.tool_choice {
-            Some(ToolChoice::Some(names) | ToolChoice::SomeRequired(names)) => Some(names),
-            _ => None,
-        };
+        let subset = request.tool_choice.as_ref().and_then(ToolChoice::subset);
         let (mut all, mut search, mut own_search) = (Vec::new(), request.web_search, false);
         for tool in &request.tools {
             match tool {
                 Tool::Function { name, strict, .. } => {
-                    if subset.is_some_and(|names| !names.contains(name)) {
+                    if subset.as_ref().is_some_and(|names| !names.contains(&**name)) {
                         continue;
                     }
                     if *strict == Some(true) && !shape.is(Trait::OutputConfig) {
@@ -55,7 +52,7 @@ impl<'r, 'a> Tools<'r, 'a> {
                     }
                 }
                 Tool::Custom { name, format, .. } => {
-                    if subset.is_some_and(|names| !names.contains(name)) {
+                    if subset.as_ref().is_some_and(|names| !names.contains(&**name)) {
                         continue;
                     }
                     if format.is_some() {

@@ -1,6 +1,8 @@
 //! The tools of a request and the choice among them. Converse wants `toolConfig` whenever the conversation holds calls or
 //! results, and has no choice of none.
 
+use std::collections::HashSet;
+
 use crate::chat::capability::Capability;
 use crate::chat::feature::{Feature, Features};
 use crate::chat::part::{CacheMark, Content};
@@ -65,10 +67,9 @@ pub fn plan<'r>(request: &'r Request<'r>, shape: &Shape<'_>, lost: &mut Features
     let mut tools = Tools { entries: entries(request, shape, lost)?, ..Tools::default() };
     if tools.entries.is_empty() {
         called.dedup();
-        let mut seen: Vec<&str> = Vec::new();
+        let mut seen: HashSet<&str> = HashSet::new();
         for name in called {
-            if !seen.contains(&name) {
-                seen.push(name);
+            if seen.insert(name) {
                 tools.entries.push(Entry::Function { name, description: None, parameters: None, strict: false });
             }
         }
@@ -111,9 +112,11 @@ fn called<'r>(request: &'r Request<'r>) -> Vec<&'r str> {
 fn entries<'r>(request: &'r Request<'r>, shape: &Shape<'_>, lost: &mut Features) -> Result<Vec<Entry<'r>>, Impossible> {
     let mut entries = Vec::with_capacity(request.tools.len());
     let mut searches = request.web_search;
+    let subset = request.tool_choice.as_ref().and_then(ToolChoice::subset);
+    let is_allowed = |name: &str| subset.as_ref().is_none_or(|names| names.contains(name));
     for tool in &request.tools {
         match tool {
-            Tool::Function { name, .. } | Tool::Custom { name, .. } if !is_allowed(request, name) => {}
+            Tool::Function { name, .. } | Tool::Custom { name, .. } if !is_allowed(name) => {}
             Tool::Function { name, description, parameters, strict, cache } => {
                 entries.push(Entry::Function {
                     name,
@@ -146,13 +149,6 @@ fn entries<'r>(request: &'r Request<'r>, shape: &Shape<'_>, lost: &mut Features)
         (false, _) => {}
     }
     Ok(entries)
-}
-
-fn is_allowed(request: &Request<'_>, name: &str) -> bool {
-    match &request.tool_choice {
-        Some(ToolChoice::Some(names) | ToolChoice::SomeRequired(names)) => names.iter().any(|one| one == name),
-        Some(ToolChoice::Auto | ToolChoice::None | ToolChoice::Required | ToolChoice::One(_)) | None => true,
-    }
 }
 
 fn takes_strict(shape: &Shape<'_>, lost: &mut Features) -> bool {

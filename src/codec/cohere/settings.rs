@@ -101,8 +101,11 @@ fn plan_tools<'r>(
     settings: &mut Settings<'r>,
     lost: &mut Features,
 ) -> Result<(), Impossible> {
+    let subset = request.tool_choice.as_ref().and_then(ToolChoice::subset);
     let allowed = |name: &str| match &request.tool_choice {
-        Some(ToolChoice::Some(names) | ToolChoice::SomeRequired(names)) => names.iter().any(|one| one == name),
+        Some(ToolChoice::Some(_) | ToolChoice::SomeRequired(_)) => {
+            subset.as_ref().is_some_and(|names| names.contains(name))
+        }
         // There is no choice of one: it is alone instead.
         Some(ToolChoice::One(one)) => one == name,
         Some(ToolChoice::Auto | ToolChoice::None | ToolChoice::Required) | None => true,

@@ -5,7 +5,7 @@ use crate::chat::part::{Content, Part};
 use crate::chat::wire::Wire;
 use crate::codec::gemini::grounding::{self, Cited};
 use crate::codec::gemini::track::Track;
-use crate::codec::gemini::{finish, media, part_out, raw, seal, usage};
+use crate::codec::gemini::{finish, media, part_out, seal, usage};
 use crate::codec::wire::Frame;
 use crate::codec::writer::Writer;
 
@@ -80,7 +80,7 @@ fn parts<'a>(writer: &mut Writer, all: &[Part<'a>], cited: &mut Vec<Cited<'a>>) 
                     sign(writer, seal.as_deref());
                 });
             }
-            Content::Foreign { wire: Wire::Gemini, raw: bytes, .. } => writer.raw(&raw::one_line(bytes.bytes())),
+            Content::Foreign { wire: Wire::Gemini, raw: bytes, .. } => writer.raw(bytes.bytes()),
             Content::Text { .. } | Content::Refusal(_) | Content::Result(_) | Content::Foreign { .. } => continue,
         }
         written += 1;

@@ -1,6 +1,7 @@
 //! The turns of a Gemini request. Pairs results with calls, which Gemini does by name and order where ids are missing.
 
 use std::borrow::Cow;
+use std::collections::{HashMap, VecDeque};
 
 use crate::chat::feature::Feature;
 use crate::chat::part::{Call, CallKind, CallResult, Content, Part};
@@ -22,16 +23,45 @@ pub struct Conversation<'a> {
     pub turns: Vec<Turn<'a>>,
     /// Members of parts that other formats have no word for.
     pub foreign: Vec<Foreign<'a>>,
-    calls: Vec<Open<'a>>,
+    calls: Calls<'a>,
     invented: usize,
 }
 
-/// A call and whether it has its result.
-#[derive(Debug)]
-struct Open<'a> {
-    id: Cow<'a, str>,
-    name: Cow<'a, str>,
-    answered: bool,
+/// The calls, and which of them have no result yet.
+#[derive(Debug, Default)]
+struct Calls<'a> {
+    /// Ids; `None` once a result has come.
+    open: Vec<Option<Cow<'a, str>>>,
+    /// Which calls have an id or a name, in order; some of them may have their result.
+    by_id: HashMap<Cow<'a, str>, VecDeque<usize>>,
+    by_name: HashMap<Cow<'a, str>, VecDeque<usize>>,
+}
+
+impl<'a> Calls<'a> {
+    fn add(&mut self, id: Cow<'a, str>, name: Cow<'a, str>) {
+        let index = self.open.len();
+        self.by_id.entry(id.clone()).or_default().push_back(index);
+        self.by_name.entry(name).or_default().push_back(index);
+        self.open.push(Some(id));
+    }
+
+    fn knows(&self, id: &str) -> bool {
+        self.by_id.contains_key(id)
+    }
+
+    /// The id of the first call of that id, or else of that name, that has no result; from now on it has one.
+    fn answer(&mut self, id: Option<&str>, name: &str) -> Option<Cow<'a, str>> {
+        let candidates = match id {
+            Some(id) => self.by_id.get_mut(id),
+            None => self.by_name.get_mut(name),
+        }?;
+        while let Some(index) = candidates.pop_front() {
+            if let Some(id) = self.open.get_mut(index).and_then(Option::take) {
+                return Some(id);
+            }
+        }
+        None
+    }
 }
 
 impl<'a> Conversation<'a> {
@@ -68,7 +98,7 @@ impl<'a> Conversation<'a> {
             Ok(())
         })?;
         let calls = parts.iter().filter(|part| matches!(part.thing, Some(Thing::Call { .. }))).count();
-        if self.calls.len() + calls > MAX_CALLS {
+        if self.calls.open.len() + calls > MAX_CALLS {
             return Err(scanner.malformed("the conversation has more than 4096 calls"));
         }
         self.take(role, parts);
@@ -110,19 +140,14 @@ impl<'a> Conversation<'a> {
 
     fn call(&mut self, id: Option<Cow<'a, str>>, name: Cow<'a, str>) -> Cow<'a, str> {
         let id = id.unwrap_or_else(|| self.invent());
-        self.calls.push(Open { id: id.clone(), name, answered: false });
+        self.calls.add(id.clone(), name);
         id
     }
 
     /// The id of the call that a result belongs to: by its own id, else the first call of that name without a result.
     fn answer(&mut self, id: Option<Cow<'a, str>>, name: &str) -> Cow<'a, str> {
-        let by_id = |call: &&mut Open<'a>| id.as_ref().is_none_or(|id| call.id == *id);
-        let mut found = self.calls.iter_mut().filter(|call| !call.answered && (id.is_some() || call.name == name));
-        match found.find(by_id) {
-            Some(call) => {
-                call.answered = true;
-                call.id.clone()
-            }
+        match self.calls.answer(id.as_deref(), name) {
+            Some(id) => id,
             None => id.unwrap_or_else(|| self.invent()),
         }
     }
@@ -131,7 +156,7 @@ impl<'a> Conversation<'a> {
         loop {
             self.invented += 1;
             let id = format!("call_{}", self.invented);
-            if !self.calls.iter().any(|call| call.id == id) {
+            if !self.calls.knows(&id) {
                 return Cow::Owned(id);
             }
         }

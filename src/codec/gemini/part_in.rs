@@ -8,9 +8,9 @@ use crate::chat::prose::{Json, Prose};
 use crate::chat::wire::Wire;
 use crate::codec::gemini::media::{kind_of, kind_of_address, source_of, standard_base64};
 use crate::codec::gemini::member::{boolean, members};
-use crate::codec::gemini::raw::{self, one_line};
+use crate::codec::gemini::raw;
 use crate::codec::gemini::seal;
-use crate::codec::json::{Malformed, Scanner, Text};
+use crate::codec::json::{Malformed, Scanner, Text, one_line};
 
 /// A part as it stands in the body.
 #[derive(Debug)]

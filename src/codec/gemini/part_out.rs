@@ -1,6 +1,6 @@
 //! The turns of a request as they are written.
 
-use std::collections::BTreeSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::chat::part::{Call, CallResult, Thought};
 use crate::codec::gemini::plan::{Entry, Piece, Plan, Target, calls, fits_result, media_of};
@@ -23,6 +23,7 @@ pub fn write(writer: &mut Writer, plan: &Plan<'_>, target: &Target<'_>) {
     }
     let current = plan.current_turn();
     let mut signatures = Signatures::default();
+    let mut names: HashMap<&str, &str> = HashMap::new();
     writer.key("contents").array(|writer| {
         for (index, entry) in plan.entries.iter().enumerate() {
             writer.object(|writer| match entry {
@@ -31,6 +32,7 @@ pub fn write(writer: &mut Writer, plan: &Plan<'_>, target: &Target<'_>) {
                     writer.key("parts").array(|writer| pieces_out(writer, pieces, target, &mut signatures, None));
                 }
                 Entry::Model(pieces) => {
+                    names.extend(last_first(entry).map(|call| (call.id.as_ref(), call.name.as_ref())));
                     let skip =
                         (target.generation.is_3() && index >= current && signatures.lacks(entry)).then_some(SKIP);
                     writer.key("role").string("model");
@@ -39,7 +41,7 @@ pub fn write(writer: &mut Writer, plan: &Plan<'_>, target: &Target<'_>) {
                 Entry::Results(results) => {
                     writer.key("role").string("user");
                     writer.key("parts").array(|writer| {
-                        results.iter().for_each(|one| result_out(writer, one, &plan.name_of(index, one), target));
+                        results.iter().for_each(|one| result_out(writer, one, name_of(&names, one), target));
                     });
                 }
             });
@@ -47,9 +49,23 @@ pub fn write(writer: &mut Writer, plan: &Plan<'_>, target: &Target<'_>) {
     });
 }
 
+/// The calls of an entry, the first of them last: of two with one id, the first is meant.
+fn last_first<'r>(entry: &Entry<'r>) -> impl Iterator<Item = &'r Call<'r>> + use<'r> {
+    let calls: Vec<&'r Call<'r>> = calls(entry).collect();
+    calls.into_iter().rev()
+}
+
+/// The name of the call that a result belongs to, of those before it and the nearest.
+fn name_of<'n>(names: &HashMap<&str, &'n str>, result: &'n CallResult<'_>) -> &'n str {
+    match names.get(result.id.as_ref()) {
+        Some(name) => name,
+        None => result.name.as_deref().filter(|name| !name.is_empty()).unwrap_or("unknown_tool"),
+    }
+}
+
 /// Signatures that are written: each copy is billed.
 #[derive(Default)]
-struct Signatures<'r>(BTreeSet<&'r str>);
+struct Signatures<'r>(HashSet<&'r str>);
 
 impl<'r> Signatures<'r> {
     /// Whether a step of the model's calls tools and brings no signature that is not written yet.

@@ -1,8 +1,7 @@
 //! The turns of a request in the order and grouping that Gemini takes, before anything is written. It reports what has no
 //! place there.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::chat::family::ApiFamily;
 use crate::chat::feature::{Feature, Features};
@@ -14,9 +13,6 @@ use crate::chat::wire::Wire;
 use crate::codec::gemini::generation::Generation;
 use crate::codec::gemini::media;
 use crate::codec::wire::{Impossible, Shape};
-
-/// The most calls among which a result's is sought: a result stands near its call.
-const MAX_LOOKED_AT: usize = 1024;
 
 /// The target, and what is lost on the way to it.
 #[derive(Debug)]
@@ -91,6 +87,8 @@ pub struct Plan<'r> {
     pub system: Vec<&'r Prose<'r>>,
     /// `contents`.
     pub entries: Vec<Entry<'r>>,
+    /// The last entry of the model's, and the ids of its calls.
+    last: Option<(usize, HashSet<&'r str>)>,
 }
 
 impl<'r> Plan<'r> {
@@ -114,16 +112,6 @@ impl<'r> Plan<'r> {
         }
         plan.fit(target);
         Ok(plan)
-    }
-
-    /// The names of calls that results before an entry may belong to, nearest first.
-    pub fn name_of(&self, entry: usize, result: &CallResult<'r>) -> Cow<'r, str> {
-        let before = self.entries.get(..entry).unwrap_or_default();
-        let mut calls = before.iter().rev().flat_map(calls).take(MAX_LOOKED_AT);
-        match calls.find(|call| call.id == result.id) {
-            Some(call) => Cow::Borrowed(call.name.as_ref()),
-            None => result.name.clone().filter(|name| !name.is_empty()).unwrap_or(Cow::Borrowed("unknown_tool")),
-        }
     }
 
     /// The first entry after the user's last words: there the model's calls need their signatures.
@@ -218,9 +206,8 @@ impl<'r> Plan<'r> {
     /// Where a result stands: right behind the calls, before anything that was said in between.
     fn place_of(&self, result: &CallResult<'r>) -> usize {
         let end = self.entries.len();
-        let last = self.entries.iter().enumerate().rfind(|(_, entry)| matches!(entry, Entry::Model(_)));
-        match last {
-            Some((at, entry)) if calls(entry).take(MAX_LOOKED_AT).any(|call| call.id == result.id) => at + 1,
+        match &self.last {
+            Some((at, ids)) if ids.contains(result.id.as_ref()) => at + 1,
             _ if matches!(self.entries.last(), Some(Entry::Results(_))) => end.saturating_sub(1),
             _ => end,
         }
@@ -228,10 +215,20 @@ impl<'r> Plan<'r> {
 
     /// Roles alternate: what follows its own kind joins it.
     fn add(&mut self, voice: Voice, piece: Piece<'r>) {
+        let call = match &piece {
+            Piece::Call(call) => Some(call.id.as_ref()),
+            _ => None,
+        };
         match (voice, self.entries.last_mut()) {
             (Voice::User, Some(Entry::User(pieces))) | (Voice::Model, Some(Entry::Model(pieces))) => pieces.push(piece),
             (Voice::User, _) => self.entries.push(Entry::User(vec![piece])),
-            (Voice::Model, _) => self.entries.push(Entry::Model(vec![piece])),
+            (Voice::Model, _) => {
+                self.last = Some((self.entries.len(), HashSet::new()));
+                self.entries.push(Entry::Model(vec![piece]));
+            }
+        }
+        if let (Some(id), Some((_, ids))) = (call, &mut self.last) {
+            ids.insert(id);
         }
     }
 
@@ -251,12 +248,17 @@ impl<'r> Plan<'r> {
                 pieces.push(Piece::Blank);
             }
         }
-        let mut order: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut order: HashMap<&str, usize> = HashMap::new();
         for entry in &mut self.entries {
             match entry {
-                Entry::Model(_) => order = calls(entry).map(|call| call.id.as_ref()).zip(0..).collect(),
+                Entry::Model(_) => {
+                    order.clear();
+                    for (at, call) in calls(entry).enumerate() {
+                        order.entry(call.id.as_ref()).or_insert(at);
+                    }
+                }
                 Entry::Results(results) => {
-                    results.sort_by_key(|result| order.get(result.id.as_ref()).copied().unwrap_or(usize::MAX))
+                    results.sort_by_key(|result| order.get(result.id.as_ref()).copied().unwrap_or(usize::MAX));
                 }
                 Entry::User(_) => {}
             }

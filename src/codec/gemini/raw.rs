@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use crate::chat::prose::Prose;
-use crate::codec::json::{Scanner, unescape};
+use crate::codec::json::{Scanner, one_line, unescape};
 use crate::codec::writer::Writer;
 
 /// The text itself, borrowed where it can be.
@@ -23,27 +23,6 @@ pub fn object(text: &str) -> Option<Cow<'_, [u8]>> {
     scanner.object(|scanner, _| scanner.pass()).ok()?;
     scanner.end().ok()?;
     Some(one_line(bytes))
-}
-
-/// JSON on one line: control characters in strings escaped, and no white space between, if there is any such character.
-/// Server-sent events end at a line's end, and Google writes its answers over many lines.
-pub fn one_line(json: &[u8]) -> Cow<'_, [u8]> {
-    if !json.iter().any(|byte| *byte < 0x20) {
-        return Cow::Borrowed(json);
-    }
-    let mut out = Vec::with_capacity(json.len() + 16);
-    let mut in_string = false;
-    let mut escaped = false;
-    for byte in json {
-        match byte {
-            0..0x20 if in_string => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
-            0..=b' ' if !in_string => {}
-            other => out.push(*other),
-        }
-        in_string ^= *byte == b'"' && !escaped;
-        escaped = in_string && *byte == b'\\' && !escaped;
-    }
-    Cow::Owned(out)
 }
 
 /// Writes the arguments of a call: `{}` for none, `{"_raw": …}` for what is no JSON object.

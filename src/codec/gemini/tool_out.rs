@@ -1,6 +1,7 @@
 //! The tools of a request and the choice among them, as they are written.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use crate::chat::capability::Capability;
 use crate::chat::feature::Feature;
@@ -108,11 +109,12 @@ impl<'r> Tools<'r> {
         match choice {
             ToolChoice::One(name) if self.mode == Some("ANY") => self.allowed.push(name),
             ToolChoice::SomeRequired(names) | ToolChoice::Some(names) => {
+                let subset = choice.subset().unwrap_or_default();
                 if matches!(self.mode, Some("ANY" | "VALIDATED")) {
                     self.allowed.extend(names.iter().map(Cow::as_ref));
                 } else {
                     // `AUTO` takes no names: the others are not shown.
-                    self.functions.retain(|tool| named(tool, names));
+                    self.functions.retain(|tool| named(tool, &subset));
                 }
             }
             _ => {}
@@ -164,8 +166,8 @@ fn is_config(one: &Foreign<'_>) -> bool {
     one.wire == Wire::Gemini && one.name.starts_with(CONFIG)
 }
 
-fn named(tool: &Tool<'_>, names: &[Cow<'_, str>]) -> bool {
-    matches!(tool, Tool::Function { name, .. } if names.contains(name))
+fn named(tool: &Tool<'_>, names: &HashSet<&str>) -> bool {
+    matches!(tool, Tool::Function { name, .. } if names.contains(&**name))
 }
 
 fn function(writer: &mut Writer, tool: &Tool<'_>) {

@@ -1,6 +1,7 @@
 //! Reads the messages of a chat request into turns. Not what stands in a part (see `part`).
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use crate::chat::part::{CacheMark, Call, CallKind, CallResult, Content, Part, Thought};
 use crate::chat::prose::Prose;
@@ -71,10 +72,12 @@ fn push_result<'a>(turns: &mut Vec<Turn<'a>>, result: Part<'a>) -> Result<(), Ma
 
 /// Tool messages do not say what sort of tool they answer for: their calls do.
 pub(super) fn mark_custom_results(turns: &mut [Turn<'_>]) {
-    let mut custom: Vec<Cow<'_, str>> = Vec::new();
+    let mut custom: HashSet<Cow<'_, str>> = HashSet::new();
     for part in turns.iter_mut().flat_map(|turn| &mut turn.parts) {
         match &mut part.content {
-            Content::Call(call) if call.kind == CallKind::Custom => custom.push(call.id.clone()),
+            Content::Call(call) if call.kind == CallKind::Custom => {
+                custom.insert(call.id.clone());
+            }
             Content::Result(result) if custom.contains(&result.id) => result.kind = CallKind::Custom,
             _ => {}
         }

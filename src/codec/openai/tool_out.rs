@@ -1,5 +1,7 @@
 //! Writes tools and tool choices of chat requests. Not calls (see `message_out`).
 
+use std::collections::HashSet;
+
 use crate::chat::capability::Capability;
 use crate::chat::feature::Feature;
 use crate::chat::part::CacheMark;
@@ -16,11 +18,11 @@ pub(super) fn write(writer: &mut Writer, request: &Request<'_>, target: &mut Tar
     let choice = request.tool_choice.as_ref();
     let allowed = match choice {
         // Vendors without `allowed_tools` are shown no others.
-        Some(ToolChoice::Some(names) | ToolChoice::SomeRequired(names)) if !target.vendor.is_openai() => Some(names),
+        Some(choice) if !target.vendor.is_openai() => choice.subset(),
         _ => None,
     };
-    let shown = |tool: &Tool<'_>| match (name_of(tool), allowed) {
-        (Some(name), Some(allowed)) => allowed.iter().any(|one| one == name),
+    let shown = |tool: &Tool<'_>| match (name_of(tool), &allowed) {
+        (Some(name), Some(allowed)) => allowed.contains(name),
         _ => true,
     };
     let mut web_search = request.web_search;
@@ -215,13 +217,14 @@ fn write_choice(writer: &mut Writer, choice: &ToolChoice<'_>, tools: &[&Tool<'_>
         target.lose(Feature::ToolChoice);
         return writer.key("tool_choice").string("auto");
     };
+    let custom: HashSet<&str> = tools.iter().filter_map(|tool| custom_name(tool)).collect();
     match choice {
         ToolChoice::Auto => writer.key("tool_choice").string("auto"),
         ToolChoice::None => writer.key("tool_choice").string("none"),
         ToolChoice::Required => writer.key("tool_choice").string(required),
         ToolChoice::One(name) => {
             writer.key("tool_choice");
-            write_named(writer, name, tools);
+            write_named(writer, name, custom.contains(&**name));
         }
         ToolChoice::Some(_) if !target.vendor.is_openai() => writer.key("tool_choice").string("auto"),
         ToolChoice::SomeRequired(_) if !target.vendor.is_openai() => writer.key("tool_choice").string(required),
@@ -231,7 +234,7 @@ fn write_choice(writer: &mut Writer, choice: &ToolChoice<'_>, tools: &[&Tool<'_>
                 writer.key("mode").string(if forced { "required" } else { "auto" });
                 writer.key("tools").array(|writer| {
                     for name in names {
-                        write_named(writer, name, tools);
+                        write_named(writer, name, custom.contains(&**name));
                     }
                 });
             });
@@ -239,9 +242,15 @@ fn write_choice(writer: &mut Writer, choice: &ToolChoice<'_>, tools: &[&Tool<'_>
     }
 }
 
+fn custom_name<'t>(tool: &'t Tool<'_>) -> Option<&'t str> {
+    match tool {
+        Tool::Custom { name, .. } => Some(name),
+        Tool::Function { .. } | Tool::Hosted { .. } => None,
+    }
+}
+
 /// `{type: function, function{name}}`, or the same of a custom tool.
-fn write_named(writer: &mut Writer, name: &str, tools: &[&Tool<'_>]) {
-    let custom = tools.iter().any(|tool| matches!(tool, Tool::Custom { name: one, .. } if one == name));
+fn write_named(writer: &mut Writer, name: &str, custom: bool) {
     let kind = if custom { "custom" } else { "function" };
     writer.object(|writer| {
         writer.key("type").string(kind);

@@ -1,6 +1,7 @@
 //! Writes a request's settings and tools. The conversation is written beside it (see `compose_item`).
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use crate::chat::capability::Capability;
 use crate::chat::feature::{Feature, Features};
@@ -177,31 +178,16 @@ impl<'r, 'a> Composer<'r, 'a> {
             self.lose(Feature::ToolChoice);
             return;
         }
+        let custom: HashSet<&str> = self.request.tools.iter().filter_map(custom_name).collect();
         writer.key("tool_choice");
         match choice {
             ToolChoice::Auto => writer.string("auto"),
             ToolChoice::None => writer.string("none"),
             ToolChoice::Required => writer.string("required"),
-            ToolChoice::One(name) => self.named(name, writer),
-            ToolChoice::Some(names) => self.allowed("auto", names, writer),
-            ToolChoice::SomeRequired(names) => self.allowed("required", names, writer),
+            ToolChoice::One(name) => named(name, &custom, writer),
+            ToolChoice::Some(names) => allowed("auto", names, &custom, writer),
+            ToolChoice::SomeRequired(names) => allowed("required", names, &custom, writer),
         }
-    }
-
-    fn allowed(&self, mode: &str, names: &[Cow<'_, str>], writer: &mut Writer) {
-        writer.object(|writer| {
-            writer.key("type").string("allowed_tools");
-            writer.key("mode").string(mode);
-            writer.key("tools").array(|writer| names.iter().for_each(|name| self.named(name, writer)));
-        });
-    }
-
-    fn named(&self, wanted: &str, writer: &mut Writer) {
-        let custom = self.request.tools.iter().any(|tool| matches!(tool, Tool::Custom { name, .. } if name == wanted));
-        writer.object(|writer| {
-            writer.key("type").string(if custom { "custom" } else { "function" });
-            writer.key("name").string(wanted);
-        });
     }
 
     fn sampling(&mut self, writer: &mut Writer) -> Result<(), Impossible> {
@@ -384,4 +370,26 @@ fn write_format(writer: &mut Writer, format: &Json<'_>) {
             }
         }
     });
+}
+
+fn allowed(mode: &str, names: &[Cow<'_, str>], custom: &HashSet<&str>, writer: &mut Writer) {
+    writer.object(|writer| {
+        writer.key("type").string("allowed_tools");
+        writer.key("mode").string(mode);
+        writer.key("tools").array(|writer| names.iter().for_each(|name| named(name, custom, writer)));
+    });
+}
+
+fn named(wanted: &str, custom: &HashSet<&str>, writer: &mut Writer) {
+    writer.object(|writer| {
+        writer.key("type").string(if custom.contains(wanted) { "custom" } else { "function" });
+        writer.key("name").string(wanted);
+    });
+}
+
+fn custom_name<'t>(tool: &'t Tool<'_>) -> Option<&'t str> {
+    match tool {
+        Tool::Custom { name, .. } => Some(name),
+        Tool::Function { .. } | Tool::Hosted { .. } => None,
+    }
 }
