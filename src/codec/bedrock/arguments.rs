@@ -17,7 +17,7 @@ pub fn write_arguments(writer: &mut Writer, arguments: &Prose<'_>) {
     if text.trim().is_empty() {
         writer.object(|_| {});
     } else if is_object(text.as_bytes()) {
-        writer.raw(&without_controls(text.as_bytes()));
+        writer.raw(text.as_bytes());
     } else {
         writer.object(|writer| writer.key("_raw").prose(arguments));
     }
@@ -56,25 +56,6 @@ fn is_object(bytes: &[u8]) -> bool {
     scanner.peek() == Ok(b'{') && scanner.pass().is_ok() && scanner.end().is_ok()
 }
 
-/// The same JSON with control characters inside its strings escaped: models write raw line ends there, which Bedrock
-/// refuses.
-fn without_controls(json: &[u8]) -> Cow<'_, [u8]> {
-    if json.iter().all(|byte| *byte >= 0x20) {
-        return Cow::Borrowed(json);
-    }
-    let mut out = Vec::with_capacity(json.len() + 8);
-    let (mut in_string, mut escaped) = (false, false);
-    for byte in json {
-        match byte {
-            0..0x20 if in_string => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
-            _ => out.push(*byte),
-        }
-        in_string ^= *byte == b'"' && !escaped;
-        escaped = in_string && *byte == b'\\' && !escaped;
-    }
-    Cow::Owned(out)
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 mod tests {
@@ -99,7 +80,7 @@ mod tests {
             (r#"{"a":"#, r#"{"_raw":"{\"a\":"}"#),
             (r#"{"a":1}{"#, r#"{"_raw":"{\"a\":1}{"}"#),
             ("Oslo", r#"{"_raw":"Oslo"}"#),
-            ("{\"a\":\"x\ny\\\"\n\"\n}", "{\"a\":\"x\\u000ay\\\"\\u000a\"\n}"),
+            ("{\"a\":\"x\ny\\\"\n\"\n}", "{\"a\":\"x\\u000ay\\\"\\u000a\"}"),
         ] {
             assert_eq!(written(|writer| write_arguments(writer, &Prose::plain(text))), object, "{text}");
         }
